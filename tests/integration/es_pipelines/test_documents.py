@@ -1,4 +1,4 @@
-"""What golden files cannot show: very large events, and documents that are already stored."""
+"""Cases that golden files cannot show: very large events, and stored documents."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ ON_OPENSEARCH = pytest.mark.parametrize(
 
 @pytest.fixture(scope="module")
 def namespace() -> str:
-    """One installation for all documents: each is asked for by its id."""
+    """One installation for all documents; each test reads its document by id."""
     return f"documents{uuid.uuid4().hex[:8]}"
 
 
 @pytest.fixture(scope="module", params=["embedded", pytest.param("opensearch", marks=pytest.mark.opensearch)])
 def each(request: pytest.FixtureRequest, namespace: str) -> Iterator[Elasticsearch]:
-    """Each engine that has pipelines in turn, provisioned."""
+    """Each engine with pipelines in turn, provisioned."""
     with Elasticsearch(request.getfixturevalue(f"{request.param}_url"), request_timeout=WAIT_S) as client:
         provision(client, KDD99, namespace=namespace)
         yield client
@@ -40,12 +40,12 @@ def each(request: pytest.FixtureRequest, namespace: str) -> Iterator[Elasticsear
 
 @pytest.fixture
 def streams(each: Elasticsearch) -> Elasticsearch:
-    """The engine of them that has data streams."""
+    """The one of these engines that has data streams."""
     return each
 
 
 def stored(es: Elasticsearch, namespace: str, document: dict[str, Any]) -> dict[str, Any]:
-    """The hit of one document after it was created in the stream."""
+    """The stored document of a request that creates it in the stream."""
     (item,) = es.bulk(index=stream_name(namespace), operations=creations([document]), refresh=True)["items"]
     assert "error" not in item["create"], item
     return dict(es.get(index=item["create"]["_index"], id=item["create"]["_id"]))
@@ -63,7 +63,7 @@ def stored(es: Elasticsearch, namespace: str, document: dict[str, Any]) -> dict[
     ids=["letters", "commas", "quotes", "json", "deep"],
 )
 def test_a_line_of_a_megabyte_is_kept(each: Elasticsearch, namespace: str, line: str) -> None:
-    """A runaway line is a failed document, not a lost one."""
+    """A runaway line becomes a failed document and is not lost."""
     document = stored(each, namespace, {"message": line})["_source"]
     assert document["oversight"]["status"] == "failed"
     assert document["event"]["original"] == line
@@ -87,8 +87,8 @@ def test_every_line_of_the_sensor_logs_becomes_pending(
 
 
 @ON_OPENSEARCH
-def test_a_line_of_many_fields_keeps_the_engine_for_a_moment_only(streams: Elasticsearch, namespace: str) -> None:
-    """A line is anyone's text: of 20,000 fields the first thousand are taken, the features always, the text is
+def test_a_line_of_many_fields_takes_the_engine_little_time(streams: Elasticsearch, namespace: str) -> None:
+    """A sender can write any line: of 20,000 fields the first thousand and the features are read, the text is stored
     whole.
     """
     columns = {column.name: "1" for column in KDD99.features}
@@ -101,8 +101,8 @@ def test_a_line_of_many_fields_keeps_the_engine_for_a_moment_only(streams: Elast
 
 
 @ON_OPENSEARCH
-def test_more_items_than_an_engine_reads_leave_the_line(streams: Elasticsearch, namespace: str) -> None:
-    """Engines stop a script after so many loops; then the line is kept alone, with a code of its own."""
+def test_a_line_of_more_items_than_an_engine_reads_is_kept(streams: Elasticsearch, namespace: str) -> None:
+    """Engines limit the loops of a script; beyond that only the line is kept, with its own error code."""
     document = stored(streams, namespace, {"message": LINE, "user": {"id": "ann"}, "list": [1] * 1_100_000})["_source"]
     assert document["error"]["type"] == "too_many_fields"
     assert document["event"]["original"] == LINE
@@ -111,7 +111,7 @@ def test_more_items_than_an_engine_reads_leave_the_line(streams: Elasticsearch, 
 
 @ON_OPENSEARCH
 def test_a_bulk_update_does_not_run_the_pipeline_again(streams: Elasticsearch, namespace: str) -> None:
-    """The watcher's write must not turn an enriched document back to pending."""
+    """The watcher's write must not make an enriched document pending again."""
     hit = stored(streams, namespace, {"message": LINE})
     action = {
         "_index": hit["_index"],
@@ -129,7 +129,9 @@ def test_a_bulk_update_does_not_run_the_pipeline_again(streams: Elasticsearch, n
 
 @ON_OPENSEARCH
 def test_a_shipper_cannot_pass_for_a_stored_document(streams: Elasticsearch, namespace: str) -> None:
-    """What arrives under the stream's name is new, whatever it says of itself; under a backing index it runs again."""
+    """A document sent to the stream's name is new, whatever its fields say; only one sent to a backing index runs
+    again.
+    """
     hit = stored(streams, namespace, {"message": LINE})
     forged = dict(hit["_source"])
     forged["oversight"] = {"status": "pending", "feedback": {"verdict": "false_positive"}}
@@ -144,7 +146,7 @@ def test_a_shipper_cannot_pass_for_a_stored_document(streams: Elasticsearch, nam
 
 @ON_OPENSEARCH
 def test_integers_beyond_64_bits_lose_no_event(streams: Elasticsearch, namespace: str) -> None:
-    """OpenSearch runs no script beside such a number; plain processors then keep the line, also on a second run."""
+    """OpenSearch runs no script on such a document; processors without a script keep the line, also on a second run."""
     line = json.dumps({"src_bytes": 2**64, "service": "http"})
     from_line = stored(streams, namespace, {"message": line})["_source"]
     assert from_line["error"]["type"] == "not_finite"
@@ -162,7 +164,7 @@ def test_integers_beyond_64_bits_lose_no_event(streams: Elasticsearch, namespace
 
 
 def test_numbers_beyond_every_format_fail_and_stay(each: Elasticsearch, namespace: str) -> None:
-    """In a JSON line 1e999 is infinite to one engine and no JSON to another; both keep it as failed."""
+    """In a JSON line 1e999 is infinite on one engine and invalid JSON on another; both keep it as failed."""
     fields = json.dumps({column.name: "1" for column in KDD99.features}).replace(
         '"src_bytes": "1"', '"src_bytes": 1e999'
     )

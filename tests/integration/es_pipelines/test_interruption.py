@@ -1,4 +1,4 @@
-"""A run that ends in its middle, wherever that is, is finished by the next one as if nothing had happened."""
+"""A run that is interrupted at any point is completed by the next run as if nothing had happened."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TEXTUAL = dataclasses.replace(
         for feature in KDD99.features
     ),
 )
-"""A model for which one field must be mapped anew."""
+"""A model for which one field needs another mapping."""
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def installation(es: Elasticsearch, namespace: str) -> Iterator[str]:
 
 
 def _cut_off(url: str, after: int, run: Callable[[Elasticsearch], object]) -> bool:
-    """Whether the run was cut off after its n-th write; False where it came to its end before."""
+    """Whether the run was cut off after its n-th write; False if it completed before."""
     with WritesCounted(url, cut_after=after) as es:
         try:
             run(es)
@@ -57,8 +57,8 @@ def _cut_off(url: str, after: int, run: Callable[[Elasticsearch], object]) -> bo
 
 
 def test_provisioning_is_finished_after_every_single_write(embedded_url: str, namespace: str) -> None:
-    """For every n: interrupted after n writes, the second run ends as an uninterrupted one, and the third writes
-    nothing.
+    """For every n: after n writes the first run is interrupted, the second completes it, and the third
+    writes nothing.
     """
     with Elasticsearch(embedded_url) as es:
         provision(es, KDD99, namespace=namespace)
@@ -76,7 +76,7 @@ def test_provisioning_is_finished_after_every_single_write(embedded_url: str, na
 
 
 def _in_single_writes(url: str, run: Callable[[Elasticsearch], object]) -> int:
-    """Let every run be cut off after its first write, until one has nothing left to write; how many it took."""
+    """Cut off every run after its first write until no write is left; returns the number of runs."""
     for n in itertools.count(1):
         if not _cut_off(url, 1, run):
             return n
@@ -86,10 +86,10 @@ def _in_single_writes(url: str, run: Callable[[Elasticsearch], object]) -> int:
 def test_runs_that_are_all_cut_off_after_one_write_end_as_one_whole_run(
     es: Elasticsearch, engine_url: str, installation: str
 ) -> None:
-    """So does each state between two writes, and no run mistakes its predecessor's half for a person's edit."""
+    """This covers every state between two writes; no run mistakes an incomplete earlier run for a person's edit."""
     provision(es, KDD99, namespace=installation)
     es.bulk(index=stream_name(installation), operations=creations([{"message": LINE}]), refresh=True)
-    changed = TEXTUAL if _has_streams(es, installation) else FLOW  # a plain index cannot map a field anew
+    changed = TEXTUAL if _has_streams(es, installation) else FLOW  # a plain index cannot change the mapping of a field
     provision(es, changed, namespace=installation)
     whole = _names_apart(state(es, installation))
     remove(es, installation)
@@ -106,7 +106,7 @@ def _has_streams(es: Elasticsearch, namespace: str) -> bool:
 
 
 def _names_apart(found: dict[str, Any]) -> dict[str, Any]:
-    """The same without the dates in the names of backing indices."""
+    """The same state without the dates in the names of backing indices."""
     return {name.rpartition("-")[2] if name.startswith(".ds-") else name: body for name, body in found.items()}
 
 
@@ -119,7 +119,7 @@ def _remove(es: Elasticsearch, namespace: str, *, with_data: bool) -> None:
 def test_a_removal_that_is_cut_off_after_every_write_is_finished(
     es: Elasticsearch, engine_url: str, installation: str, with_data: bool
 ) -> None:
-    """With the events gone nothing stays; without, what they need stays, and events can still be sent."""
+    """If the events are deleted, nothing stays; otherwise what they need stays, and shippers can still send events."""
     stream = stream_name(installation)
     provision(es, KDD99, namespace=installation)
     es.bulk(index=stream, operations=creations([{"message": LINE}]), refresh=True)
@@ -137,7 +137,7 @@ def test_a_removal_that_is_cut_off_after_every_write_is_finished(
 def test_a_process_that_is_killed_between_two_writes_leaves_work_for_the_next(
     embedded_url: str, namespace: str, tmp_path: Path
 ) -> None:
-    """SIGKILL: no handler runs, and the engine has taken a write whose answer nobody read."""
+    """SIGKILL: no handler runs, and the engine has applied a write whose response nobody has read."""
     proxy = FaultProxy(embedded_url)
     environment = {**os.environ, "ELASTICSEARCH_URL": proxy.url, "OVERSIGHT_NAMESPACE": namespace}
     process = subprocess.Popen(

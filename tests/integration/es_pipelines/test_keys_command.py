@@ -1,5 +1,5 @@
-"""`oversight provision --keys` as a user types it. Two real engines behind one address have together what Elasticsearch
-has.
+"""`oversight provision --keys` as a user types it. Two real engines behind one URL together have the features of
+Elasticsearch.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _runner(folder: Path, url: str, namespace: str, **more: str) -> Run:
 
 @pytest.fixture
 def run(embedded_url: str, secured_url: str, namespace: str, tmp_path: Path) -> Iterator[Run]:
-    """Runs `oversight provision` as the user `elastic`, for an installation of its own."""
+    """Runs `oversight provision` as the user `elastic`, for its own installation."""
     with routed(embedded_url, secured_url) as url:
         yield _runner(tmp_path, url, namespace, ELASTICSEARCH_USERNAME="elastic", ELASTICSEARCH_PASSWORD=PASSWORD)
         with Elasticsearch(url, basic_auth=("elastic", PASSWORD), request_timeout=WAIT_S) as es:
@@ -48,8 +48,8 @@ def run(embedded_url: str, secured_url: str, namespace: str, tmp_path: Path) -> 
 
 
 @pytest.mark.elasticsearch
-def test_keys_are_made_kept_and_ended_with_the_installation(run: Run, tmp_path: Path, namespace: str) -> None:
-    """From nothing to nothing, and no secret on the way in any output."""
+def test_keys_are_created_kept_and_invalidated_with_the_installation(run: Run, tmp_path: Path, namespace: str) -> None:
+    """From the first run to the removal, no output contains a secret."""
     made = run("--keys", "keys")
     assert made.exit_code == 0, made.stderr
     secrets = {part: read_key(tmp_path / "keys" / part / "key.env") for part in PARTS}
@@ -71,7 +71,7 @@ def test_keys_are_made_kept_and_ended_with_the_installation(run: Run, tmp_path: 
 
 
 @pytest.mark.elasticsearch
-def test_who_may_not_manage_security_provisions_the_rest_and_is_told(
+def test_without_the_privilege_to_manage_security_the_rest_is_provisioned(
     embedded_url: str, secured_url: str, namespace: str, tmp_path: Path
 ) -> None:
     cluster = ["manage_ingest_pipelines", "manage_index_templates", "monitor"]
@@ -93,13 +93,13 @@ def test_who_may_not_manage_security_provisions_the_rest_and_is_told(
     assert not (tmp_path / "keys").exists()
 
 
-def test_an_engine_without_security_makes_no_keys_and_says_what_that_costs(
+def test_an_engine_without_security_creates_no_keys_and_says_what_is_missing(
     embedded_url: str, namespace: str, tmp_path: Path
 ) -> None:
     done = _runner(tmp_path, embedded_url, namespace)("--keys", "keys")
     with Elasticsearch(embedded_url, request_timeout=WAIT_S) as es:
         remove(es, namespace)
-    assert done.exit_code == 1  # a script that waits for key files must not go on
+    assert done.exit_code == 1  # a script that waits for key files must stop
     assert "everyone who can reach the cluster may read and change everything" in done.stdout
     assert (
         "no API key was written to keys: security is off in this cluster, so no part needs a key; leave out --keys"
@@ -124,5 +124,5 @@ def test_an_engine_without_security_makes_no_keys_and_says_what_that_costs(
         ("--keys", "k", "--key-expiry", ""),
     ],
 )
-def test_options_that_do_not_go_together_are_wrong_use(tmp_path: Path, options: tuple[str, ...]) -> None:
+def test_options_that_contradict_each_other_are_a_usage_error(tmp_path: Path, options: tuple[str, ...]) -> None:
     assert CliRunner().invoke(command, list(options)).exit_code == 2

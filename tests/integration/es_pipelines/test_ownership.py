@@ -1,4 +1,4 @@
-"""Whose a resource is on each engine, how long a stream keeps its events, and what a removal leaves."""
+"""Who owns a resource on each engine, how long a stream keeps its events, and what a removal leaves."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.pipelines import KDD99, LINE, creations
 from tests.provisioning import state
 
 ON_THE_EMBEDDED = pytest.mark.parametrize("engine_url", ["embedded"], indirect=True)
-"""Pipelines are told in one form by all engines."""
+"""All engines return pipelines in the same form."""
 EVERYTHING = Capabilities(data_streams=True, index_mode=True, lifecycle=True, failure_store=True, pipeline_meta=True)
 
 
@@ -39,7 +39,7 @@ def installation(es: Elasticsearch, namespace: str) -> Iterator[str]:
 
 
 def _steps(es: Elasticsearch, namespace: str, *, retention: str | None, force: bool = False) -> list[Change]:
-    """Plan and apply the templates alone, as an engine takes them that has everything."""
+    """Plan and apply only the templates, as on an engine with every feature."""
     wanted = [
         one for one in resources(KDD99, namespace, EVERYTHING, retention=retention) if one.kind.endswith("template")
     ]
@@ -50,8 +50,8 @@ def _steps(es: Elasticsearch, namespace: str, *, retention: str | None, force: b
 
 @pytest.mark.elasticsearch
 def test_elasticsearch_gives_back_templates_that_are_still_ours(elasticsearch_url: str, namespace: str) -> None:
-    """It adds defaults, writes settings as text, and takes lifecycle and failure store: all that is no edit, and an
-    edit is.
+    """It adds defaults, returns settings as text, and accepts lifecycle and failure store: none of that is an edit; a
+    real edit is.
     """
     name = f"oversight-stream-{namespace}"
     with Elasticsearch(elasticsearch_url) as es:
@@ -78,10 +78,10 @@ def test_elasticsearch_gives_back_templates_that_are_still_ours(elasticsearch_ur
 
 @pytest.fixture
 def with_lifecycle(embedded_url: str, namespace: str) -> Iterator[tuple[Elasticsearch, dict[str, Any]]]:
-    """An engine that answers for a data stream's lifecycle and options as Elasticsearch documents it, and what it
-    holds.
+    """An engine that answers for the lifecycle and options of a data stream as Elasticsearch documents it, and the
+    stored values.
 
-    No engine here has these routes; the templates beside them are really stored.
+    No test engine has these routes; the engine really stores the templates.
     """
     held: dict[str, Any] = {}
     stream = stream_name(namespace)
@@ -131,9 +131,7 @@ def _live(es: Elasticsearch, namespace: str, retention: str | None, *, force: bo
 def test_a_live_stream_follows_the_retention_that_is_set(
     with_lifecycle: tuple[Elasticsearch, dict[str, Any]], namespace: str
 ) -> None:
-    """It is told how much will be deleted, before it is; a failure store is added where a template of before had
-    none.
-    """
+    """The plan says how much will be deleted; a failure store is added where an older template had none."""
     es, held = with_lifecycle
     assert _live(es, namespace, "30d")["data stream options"].action == Action.UPDATE
     assert held == {
@@ -152,10 +150,10 @@ def test_a_live_stream_follows_the_retention_that_is_set(
     assert held["lifecycle"] == {"enabled": True}
 
 
-def test_a_retention_that_a_person_raised_is_kept(
+def test_a_retention_that_a_person_increased_is_kept(
     with_lifecycle: tuple[Elasticsearch, dict[str, Any]], namespace: str
 ) -> None:
-    """Set in Kibana, on the stream: writing ours over it would delete what somebody wanted to keep."""
+    """It was set on the stream in Kibana: our value would delete events that someone wanted to keep."""
     es, held = with_lifecycle
     _live(es, namespace, "30d")
     held["lifecycle"]["data_retention"] = "365d"
@@ -165,10 +163,12 @@ def test_a_retention_that_a_person_raised_is_kept(
     assert held["lifecycle"]["data_retention"] == "30d"
 
 
-def test_a_change_of_retention_that_is_cut_off_is_no_edit(
+def test_a_change_of_retention_that_is_cut_off_does_not_look_like_an_edit(
     with_lifecycle: tuple[Elasticsearch, dict[str, Any]], namespace: str
 ) -> None:
-    """Between the stream and its template, or before the stream: the next run finishes it, and keeps nobody's edit."""
+    """Cut off between stream and template, or before the stream: the next run completes it, and sees no
+    edit to keep.
+    """
     es, held = with_lifecycle
     _live(es, namespace, "30d")
     held["lifecycle"]["data_retention"] = "7d"  # the stream was written, the template was not
@@ -185,15 +185,13 @@ def _removal(es: Elasticsearch, namespace: str, **options: Any) -> dict[str, Cha
 
 
 def _stream(es: Elasticsearch, namespace: str) -> str:
-    """Kind and name of the stream, or of the index that stands in for it."""
+    """Kind and name of the stream, or of the index that replaces it."""
     name = stream_name(namespace)
     return f"{'data stream' if es.indices.resolve_index(name=name).body['data_streams'] else 'index'} {name}"
 
 
 def test_a_removal_leaves_nothing_of_an_installation_without_events(es: Elasticsearch, installation: str) -> None:
-    """Provisioned in the wrong place, it is gone again; what was there before is as before, another installation as
-    well.
-    """
+    """The provisioned resources are gone; everything older and another installation are unchanged."""
     other = f"{installation}x"
     provision(es, KDD99, namespace=other)
     try:
@@ -208,8 +206,8 @@ def test_a_removal_leaves_nothing_of_an_installation_without_events(es: Elastics
         remove(es, other)
 
 
-def test_events_stay_with_all_that_they_need(es: Elasticsearch, installation: str) -> None:
-    """Each that stays says why; alerts and the state of watchers stay as well."""
+def test_events_stay_with_every_resource_that_they_need(es: Elasticsearch, installation: str) -> None:
+    """The plan says why each resource stays; alerts and the state of watchers stay too."""
     stream, alerts = stream_name(installation), alerts_index(installation)
     provision(es, KDD99, namespace=installation)
     es.bulk(index=stream, operations=creations([{"message": LINE}, {"message": LINE}]))  # not searchable yet
@@ -230,8 +228,8 @@ def test_events_stay_with_all_that_they_need(es: Elasticsearch, installation: st
 
 
 @ON_THE_EMBEDDED
-def test_what_somebody_elses_index_or_pipeline_uses_stays(es: Elasticsearch, installation: str) -> None:
-    """Their events would be refused without it."""
+def test_a_resource_that_a_foreign_index_or_pipeline_uses_stays(es: Elasticsearch, installation: str) -> None:
+    """Without it the engine would refuse their events."""
     provision(es, KDD99, namespace=installation)
     router, document = f"oversight-router-{installation}", f"oversight-document-{installation}"
     index, pipeline = f"theirs-{installation}", f"theirs-{installation}"
@@ -249,8 +247,8 @@ def test_what_somebody_elses_index_or_pipeline_uses_stays(es: Elasticsearch, ins
 
 
 @ON_THE_EMBEDDED
-def test_what_a_person_edited_goes_only_when_forced(es: Elasticsearch, installation: str) -> None:
-    """And what it refers to waits for it."""
+def test_a_resource_that_a_person_edited_is_removed_only_with_force(es: Elasticsearch, installation: str) -> None:
+    """The resources that it refers to stay with it."""
     provision(es, KDD99, namespace=installation)
     name = f"oversight-router-{installation}"
     stored = dict(es.ingest.get_pipeline(id=name)[name])
@@ -265,8 +263,8 @@ def test_what_a_person_edited_goes_only_when_forced(es: Elasticsearch, installat
 
 
 @ON_THE_EMBEDDED
-def test_what_this_version_does_without_goes_unless_somebody_uses_it(es: Elasticsearch, installation: str) -> None:
-    """Two pipelines of an older version: one that nothing calls, one that a pipeline of somebody else calls."""
+def test_a_resource_of_an_older_version_is_removed_unless_another_uses_it(es: Elasticsearch, installation: str) -> None:
+    """Two pipelines of an older version: nothing calls the first, a foreign pipeline calls the second."""
     provision(es, KDD99, namespace=installation)
     old, used = f"oversight-old-{installation}", f"oversight-used-{installation}"
     pipeline = KINDS["pipeline"]
@@ -289,7 +287,7 @@ def test_what_this_version_does_without_goes_unless_somebody_uses_it(es: Elastic
 
 
 def test_heartbeats_and_alerts_get_their_mapping_from_a_template(es: Elasticsearch, installation: str) -> None:
-    """Whoever writes the first alert makes the index: its times must be dates, its labels words."""
+    """The first alert creates the index: its times must be dates and its labels keywords."""
     provision(es, KDD99, namespace=installation)
     for index, field in ((alerts_index(installation), "rule"), (heartbeat_index(installation), "watcher")):
         es.index(index=index, document={"@timestamp": "2026-01-01T00:00:00Z", field: {"unknown": "x"}})

@@ -1,4 +1,4 @@
-"""`oversight provision` as it is typed: what its plan, check, removal and refusals print, and how they end."""
+"""`oversight provision` as a user types it: output and exit codes of plan, check, removal and refusals."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.provisioning import state
 
 FLOW = Path(__file__).resolve().parents[3] / "models" / "kdd99-flow" / "model.onnx"
 ON_THE_EMBEDDED = pytest.mark.parametrize("engine_url", ["embedded"], indirect=True)
-"""Words and exit codes are the same on each engine."""
+"""Texts and exit codes are the same on each engine."""
 NOTHING: dict[str, Any] = {"pipelines": {}, "component templates": [], "index templates": []}
 
 Type = Callable[..., Result]
@@ -41,7 +41,7 @@ def installation(es: Elasticsearch, namespace: str) -> Iterator[str]:
 
 @pytest.fixture
 def provision(engine_url: str, installation: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Type:
-    """The command with the words behind it, in a folder without a `.env`."""
+    """Runs `oversight provision` with the given arguments, in a folder without a `.env`."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ELASTICSEARCH_URL", engine_url)
     monkeypatch.setenv("OVERSIGHT_NAMESPACE", installation)
@@ -73,7 +73,7 @@ def test_a_plan_says_exactly_what_the_next_run_does(es: Elasticsearch, provision
 
 @ON_THE_EMBEDDED
 def test_a_plan_shows_what_changes_where_and_how_to_do_it(provision: Type, installation: str) -> None:
-    """Another model: its pipelines change, each diff says where, and the last line is the command to type."""
+    """Another model changes its pipelines: each diff shows where, and the last line is the command to run."""
     first = _lines(provision("--plan"))
     assert ["create", "pipeline", f"oversight-router-{installation}"] in [line[:3] for line in first]
     assert first[-1][-6:] == ["run", "`oversight", "provision`", "to", "apply", "it"]
@@ -87,10 +87,10 @@ def test_a_plan_shows_what_changes_where_and_how_to_do_it(provision: Type, insta
 
 
 @ON_THE_EMBEDDED
-def test_a_check_ends_with_1_where_something_differs_and_names_it(
+def test_a_check_that_finds_a_difference_ends_with_1_and_names_it(
     es: Elasticsearch, provision: Type, installation: str
 ) -> None:
-    """Before, after, and once a person edited something: that a cron job can tell."""
+    """Before and after provisioning, and after a person's edit: the exit code is enough for a cron job."""
     absent = provision("--check")
     assert absent.exit_code == 1
     provision()
@@ -111,13 +111,13 @@ def test_a_check_ends_with_1_where_something_differs_and_names_it(
 
 
 @ON_THE_EMBEDDED
-def test_an_upgrade_names_what_people_have_to_do(es: Elasticsearch, provision: Type, installation: str) -> None:
-    """Somebody with a short token learns it from the plan, and not from a service that does not start; once is
-    enough.
-    """
+def test_an_upgrade_names_what_the_administrator_has_to_do(
+    es: Elasticsearch, provision: Type, installation: str
+) -> None:
+    """A user with a short token learns it from the plan, before the service refuses to start; one run prints it."""
     planned, of_now, _ = plan(es, read_contract(DEFAULT_MODEL), namespace=installation)
     apply(es, planned, dataclasses.replace(of_now, version="0.1.0"))
-    es.ingest.delete_pipeline(id=f"oversight-json-{installation}")  # a later version changes something
+    es.ingest.delete_pipeline(id=f"oversight-json-{installation}")  # as if a later version changed something
     before = state(es, installation)
     for words in (("--plan",), ()):
         said = provision(*words).stdout
@@ -128,8 +128,8 @@ def test_an_upgrade_names_what_people_have_to_do(es: Elasticsearch, provision: T
 
 
 @ON_THE_EMBEDDED
-def test_a_second_run_counts_what_is_as_it_should_be(provision: Type) -> None:
-    """Fourteen lines that say "unchanged" hide the one that does not."""
+def test_a_second_run_counts_the_unchanged_resources(provision: Type) -> None:
+    """Fourteen lines that say "unchanged" would hide the one that differs."""
     provision()
     said = provision().stdout
     assert "unchanged; next, run each of these in its own terminal or service unit: `oversight serve`" in said
@@ -138,7 +138,7 @@ def test_a_second_run_counts_what_is_as_it_should_be(provision: Type) -> None:
 
 
 def test_a_removal_lists_what_stays_and_why(es: Elasticsearch, provision: Type, installation: str) -> None:
-    """Events are taken by `--with-data` alone; the plan of it can be looked at first."""
+    """Only `--with-data` deletes events; its plan can be read first."""
     stream = stream_name(installation)
     provision()
     es.bulk(index=stream, operations=creations([{"message": LINE}]))
@@ -157,8 +157,8 @@ def test_a_removal_lists_what_stays_and_why(es: Elasticsearch, provision: Type, 
 
 
 @ON_THE_EMBEDDED
-def test_everything_that_is_in_the_way_is_named_at_once(es: Elasticsearch, provision: Type, installation: str) -> None:
-    """Not one at each run; a script finds the same under `in_the_way`, and the command ends with 1."""
+def test_all_obstacles_are_named_in_one_run(es: Elasticsearch, provision: Type, installation: str) -> None:
+    """Not one per run; a script finds the same list under `in_the_way`, and the command ends with 1."""
     names = [f"oversight-{part}-{installation}" for part in ("csv", "json")]
     for name in names:
         es.ingest.put_pipeline(id=name, description="mine", processors=[])
@@ -180,8 +180,8 @@ def test_everything_that_is_in_the_way_is_named_at_once(es: Elasticsearch, provi
 @pytest.mark.parametrize(
     "words", [("--check", "--plan"), ("--check", "--remove"), ("--with-data",)], ids=lambda words: "".join(words)
 )
-def test_options_that_contradict_each_other_are_wrong_use(words: tuple[str, ...]) -> None:
-    """Exit 2, before any cluster is asked."""
+def test_options_that_contradict_each_other_are_a_usage_error(words: tuple[str, ...]) -> None:
+    """Exit 2, before any request to the cluster."""
     assert CliRunner().invoke(command, list(words)).exit_code == 2
 
 
@@ -194,10 +194,10 @@ def test_options_that_contradict_each_other_are_wrong_use(words: tuple[str, ...]
     ],
     ids=["dash and capitals", "wildcard", "retention"],
 )
-def test_settings_that_no_cluster_takes_are_refused_first(
+def test_settings_that_no_cluster_accepts_are_refused_first(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str, value: str, says: str
 ) -> None:
-    """Named with the variable and what is allowed; the cluster need not even be there."""
+    """The error names the variable and the allowed values; no cluster needs to run."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(variable, value)
     refused = CliRunner().invoke(command, ["--plan"])

@@ -124,7 +124,7 @@ def test_every_line_of_a_growing_and_rotated_file_arrives_and_is_predicted(
         with path.open("ab", buffering=0) as output:
             output.writelines(f"{row(number)}\n".encode() for number in range(200, 250))
             output.write(b"not utf-8: \xff\n")
-        proxy.mend()
+        proxy.restore()
         assert until(lambda: len(sources(es, namespace)) == 251)
     finally:
         stop(process)

@@ -1,6 +1,4 @@
-"""What the watcher's tests share: three engines, a real enrich service with a small real model, indices of their
-own.
-"""
+"""Fixtures of the watcher's tests: three engines, a real enrich service with a small real model, one index per test."""
 
 from __future__ import annotations
 
@@ -33,39 +31,41 @@ FAST = {
     "heartbeat_s": 0,
     "metrics_bind": "",
 }
-"""Waits that are short, because the servers are near; no heartbeats and no metrics."""
+"""Short waits, because the servers run on this machine; no heartbeats and no metrics."""
 ENGINES = (
     "embedded",
     pytest.param("opensearch", marks=pytest.mark.opensearch),
     pytest.param("elasticsearch", marks=pytest.mark.elasticsearch),
 )
 on_two = pytest.mark.parametrize("engine_url", [ENGINES[0], ENGINES[2]], indirect=True)
-"""Where the fault is ours and not the engine's: one real engine shows what the other one would."""
+"""For faults that do not come from the engine: one real engine shows the same as the other."""
 
 
 @pytest.fixture(params=ENGINES)
 def engine_url(request: pytest.FixtureRequest) -> str:
-    """Each engine in turn: without pipelines the real Elasticsearch serves as well."""
+    """Each engine in turn. The real Elasticsearch works too, because these tests need no pipelines."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
 
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a real enrich service (gunicorn, ONNX Runtime) with the small turbine model."""
+    """URL of a real enrich service (gunicorn, ONNX Runtime) with the small turbine model."""
     with enrich_service(write_model(tmp_path_factory.mktemp("turbine") / "model.onnx")) as url:
         yield url
 
 
 @pytest.fixture
 def proxy(service: str) -> Iterator[FaultProxy]:
-    """The enrich service behind a proxy that can misbehave."""
+    """The enrich service behind a proxy that can inject faults."""
     with proxied(service) as fault_proxy:
         yield fault_proxy
 
 
 def watch_run(index: str, enrich_url: str, *, once: bool, **changes: Any) -> WatchRun:
-    """A run with `FAST` settings; each change is a setting of the watcher, a shared one, or of the run itself."""
+    """A run with the `FAST` settings; a change is a setting of the watcher, a shared setting, or an argument of the
+    run.
+    """
     own = FAST | {name: changes.pop(name) for name in list(changes) if name in WatchSettings.model_fields}
     shared = {name: changes.pop(name) for name in list(changes) if name in OversightSettings.model_fields}
     settings = OversightSettings(index=index, enrich_url=enrich_url, **shared)
@@ -73,7 +73,7 @@ def watch_run(index: str, enrich_url: str, *, once: bool, **changes: Any) -> Wat
 
 
 class WithPipelines:
-    """Base of test classes for the engines that have ingest pipelines: a stream of an installation of its own."""
+    """Base of test classes for the engines that have ingest pipelines; each test has its own installation."""
 
     @pytest.fixture(params=ENGINES[:2])
     def engine_url(self, request: pytest.FixtureRequest) -> str:
@@ -88,7 +88,7 @@ class WithPipelines:
 
 
 class Place:
-    """An index of one test and what is in it."""
+    """The index of one test, and helpers that read and write it."""
 
     def __init__(self, es: Elasticsearch, index: str) -> None:
         self.es, self.index = es, index
@@ -127,13 +127,13 @@ class Place:
         return int(self.es.count(index=self.index, query={"term": {"oversight.status": status}})["count"])
 
     def watch(self, enrich_url: str, *, es: Elasticsearch | None = None, **changes: Any) -> Totals:
-        """Run a watcher here until nothing is pending."""
+        """Run a watcher on this index until nothing is pending."""
         config = watch_run(self.index, enrich_url, once=True, **changes)
         return run(es or self.es, config, stop=threading.Event())
 
     @contextlib.contextmanager
     def watching(self, enrich_url: str, *, es: Elasticsearch | None = None, **changes: Any) -> Iterator[Totals]:
-        """Run a watcher in a thread; the counts that are yielded are filled in at the end."""
+        """Run a watcher in a thread; the yielded totals are complete when the thread has ended."""
         config = watch_run(self.index, enrich_url, once=False, **changes)
         stop, totals = threading.Event(), Totals()
 
@@ -152,13 +152,13 @@ class Place:
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> int:
-    """How often a watcher in this process has said that something is away or missing."""
+    """How many warnings a watcher in this process has logged about something unreachable or missing."""
     return sum(record.name.startswith("watcher") and record.levelname == "WARNING" for record in caplog.records)
 
 
 @pytest.fixture
 def place(es: Elasticsearch, namespace: str) -> Iterator[Place]:
-    """An index with the name of our stream, which a plain index may have as well."""
+    """A plain index with the name of our stream, as on engines without data streams."""
     created = Place(es, stream_name(namespace))
     created.create()
     yield created
@@ -167,7 +167,7 @@ def place(es: Elasticsearch, namespace: str) -> Iterator[Place]:
 
 @pytest.fixture
 def foreign(es: Elasticsearch, namespace: str) -> Iterator[Place]:
-    """An index that is not ours."""
+    """An index that does not belong to Oversight."""
     created = Place(es, f"flows-{namespace}")
     created.create()
     yield created
@@ -175,7 +175,7 @@ def foreign(es: Elasticsearch, namespace: str) -> Iterator[Place]:
 
 
 def event(number: int = 0, **more: Any) -> dict[str, Any]:
-    """A pending document of the turbine, healthy, hot or worn in turn."""
+    """A pending turbine document; by number: healthy, hot, worn, and again."""
     return {
         "@timestamp": f"2026-01-01T00:00:{number % 60:02d}.000Z",
         "event": {

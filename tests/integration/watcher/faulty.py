@@ -1,4 +1,4 @@
-"""The real client of Elasticsearch, with something going wrong in its bulk requests."""
+"""The real Elasticsearch client with faults in its bulk requests."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tests.waiting import WAIT_S
 
 
 class Wrapped:
-    """State that a wrapped client shares with the copies that `options` makes."""
+    """State that a wrapped client shares with the copies that `options` creates."""
 
     def __init__(self) -> None:
         self.bulks = 0
         self.sent: list[int] = []
-        """Items of each bulk request that went out."""
+        """The items of each bulk request that was sent."""
 
 
 class FailingBulk(Elasticsearch):
@@ -27,8 +27,8 @@ class FailingBulk(Elasticsearch):
     Args:
         url: the real engine.
         fail_at: numbers of the bulk requests in which items fail, from 0.
-        status: what they are answered.
-        every: each so-many-th item fails, the first included.
+        status: the status of their response.
+        every: every n-th item fails, starting with the first.
     """
 
     def __init__(self, url: str, *, fail_at: set[int], status: int = 429, every: int = 3) -> None:
@@ -62,7 +62,7 @@ class FailingBulk(Elasticsearch):
 
 
 class Interfering(Elasticsearch):
-    """Lets another writer do something after a page is read and before it is written, once for each bulk request."""
+    """Lets another writer change a document between the watcher's read and its write, once for each bulk request."""
 
     def __init__(self, url: str, between: Callable[[int], None]) -> None:
         super().__init__(url, request_timeout=WAIT_S)

@@ -1,8 +1,8 @@
-"""A real HTTP server that stands between the watcher and a real server, and can misbehave on purpose.
+"""A real HTTP server between the watcher and a real server that can inject faults.
 
 watcher ──▶ FaultProxy ──▶ the real enrich service, or the real engine
                 │
-                └─ while `fault` is set: whatever that says, in place of or after the real answer
+                └─ while `fault` is set: its reply instead of, or after, the real response
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length",
 
 @dataclass(frozen=True)
 class Call:
-    """One request that came in."""
+    """One received request."""
 
     method: str
     path: str
@@ -35,26 +35,26 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """What is answered in place of the real server; `status` 0 drops the connection without a word."""
+    """The reply that replaces the real server's; `status` 0 closes the connection without a response."""
 
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     sent: int | None = None
-    """Bytes of the body after which the connection breaks; None: all are sent."""
+    """The connection breaks after this many bytes of the body; None: the whole body is sent."""
     pause_s: float = 0.0
     """Wait after each tenth of the body."""
     reset: bool = False
-    """A connection that breaks is reset (RST), as by a router, not closed (FIN), as by a program that ended."""
+    """Whether a broken connection is reset (RST), as by a router, or closed (FIN), as by a program that ended."""
 
 
 DROP = Reply(0)
 Fault = Callable[[Call, Callable[[], Reply]], Reply]
-"""Gets the call and a function that asks the real server."""
+"""Gets the request, and a function that forwards it to the real server."""
 
 
 class FaultProxy:
-    """A reverse proxy on a port of its own, which it keeps when it is stopped and started again."""
+    """A reverse proxy that keeps its port when it is stopped and started again."""
 
     def __init__(self, upstream: str) -> None:
         self.upstream = upstream
@@ -75,7 +75,7 @@ class FaultProxy:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def stop(self) -> None:
-        """Refuse connections from now on, and break those that are open."""
+        """Refuse new connections, and break the open ones."""
         if self._server is None:
             return
         self._server.shutdown()
@@ -88,7 +88,7 @@ class FaultProxy:
         self._pool.clear()
 
     def requests(self, path: str) -> list[Call]:
-        """The calls so far whose path begins so."""
+        """The requests so far whose path begins with `path`."""
         return [call for call in self.calls if call.path.startswith(path)]
 
     def forward(self, call: Call) -> Reply:
@@ -100,7 +100,7 @@ class FaultProxy:
         return Reply(answer.status, answer.data, returned)
 
     def forward_half(self, call: Call) -> None:
-        """Let the real server have half of the request, and break its connection before it could answer."""
+        """Send half of the request to the real server, and break its connection before it can respond."""
         host, _, port = self.upstream.removeprefix("http://").partition(":")
         headers = {**call.headers, "host": f"{host}:{port}", "content-length": str(len(call.body))}
         head = "".join(
@@ -131,7 +131,7 @@ class _Server(ThreadingHTTPServer):
             self._open.discard(request)
             if request in self.to_reset:
                 self.to_reset.discard(request)
-                self.close_request(request)  # without the FIN that a shutdown sends first
+                self.close_request(request)  # a shutdown would send a FIN before the reset
                 return
         super().shutdown_request(request)
 
@@ -141,7 +141,7 @@ class _Server(ThreadingHTTPServer):
                 one.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A connection that broke is what these tests are about."""
+        """Print nothing: broken connections are expected in these tests."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -185,12 +185,12 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _any  # noqa: N815  names that http.server looks for
 
     def log_message(self, *args: object) -> None:
-        """Nothing on the test's output."""
+        """Keep the test output empty."""
 
 
 @contextlib.contextmanager
 def proxied(upstream: str) -> Iterator[FaultProxy]:
-    """A proxy in front of a server, gone at the end."""
+    """A proxy in front of a server, closed at the end."""
     proxy = FaultProxy(upstream)
     try:
         yield proxy
@@ -199,7 +199,7 @@ def proxied(upstream: str) -> Iterator[FaultProxy]:
 
 
 def only(path: str, reply: Reply | Callable[[Call], Reply]) -> Fault:
-    """Misbehave on paths that begin so, and pass the rest on."""
+    """A fault for paths that begin with `path`; other requests are forwarded."""
 
     def fault(call: Call, forward: Callable[[], Reply]) -> Reply:
         if not call.path.startswith(path):

@@ -1,4 +1,4 @@
-"""What one index does not take or give holds nothing else up."""
+"""An index that refuses reads or writes does not delay the other indices."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REAL = ENGINES[1:]
 
 @pytest.fixture
 def two(es: Elasticsearch, namespace: str) -> Iterator[tuple[Place, Place, Place]]:
-    """Two indices, and the pattern that fits both."""
+    """Two indices, and the pattern that matches both."""
     first, second = (Place(es, f"flows-{namespace}-{name}") for name in ("a", "b"))
     for one in (first, second):
         one.create()
@@ -36,10 +36,12 @@ def two(es: Elasticsearch, namespace: str) -> Iterator[tuple[Place, Place, Place
     ],
     indirect=["engine_url"],
 )
-def test_a_blocked_index_is_left_alone_and_the_rest_goes_on(
+def test_a_blocked_index_is_left_alone_and_the_others_are_enriched(
     two: tuple[Place, Place, Place], service: str, caplog: pytest.LogCaptureFixture, block: str
 ) -> None:
-    """As with a full disk: its documents stay pending, one ERROR names it, and they are enriched when it is free."""
+    """As on a full disk: its documents stay pending, one ERROR names it, and they are enriched once the
+    block is gone.
+    """
     full, healthy, both = two
     full.put(events(20))
     full.es.indices.put_settings(index=full.index, settings={f"index.blocks.{block}": True})
@@ -48,7 +50,7 @@ def test_a_blocked_index_is_left_alone_and_the_rest_goes_on(
         with both.watching(service, page_size=20, blocked_s=0.4):
             wait_until(lambda: healthy.count("enriched") == 30, "the healthy index")
             healthy.put({f"later-{name}": source for name, source in events(10).items()})
-            wait_until(lambda: healthy.count("enriched") == 40, "what came later")
+            wait_until(lambda: healthy.count("enriched") == 40, "the documents that arrived later")
             assert full.count("pending") == 20
             full.es.indices.put_settings(index=full.index, settings={f"index.blocks.{block}": None})
             wait_until(lambda: full.count("enriched") == 20, "the blocked index")
@@ -61,7 +63,7 @@ def test_a_blocked_index_is_left_alone_and_the_rest_goes_on(
     assert "free disk space" in errors[0]
 
 
-def test_a_run_with_an_end_names_the_index_that_takes_nothing(two: tuple[Place, Place, Place], service: str) -> None:
+def test_a_run_with_an_end_names_the_index_that_refuses_writes(two: tuple[Place, Place, Place], service: str) -> None:
     full, healthy, both = two
     full.put(events(5))
     healthy.put(events(5))
@@ -79,29 +81,31 @@ def test_an_index_that_is_deleted_meanwhile_does_not_stop_the_rest(
     going, staying, both = two
     going.put(events(20))
     with both.watching(service, page_size=10):
-        wait_until(lambda: going.count("enriched") > 0, "the first of them")
+        wait_until(lambda: going.count("enriched") > 0, "the first documents of the index to delete")
         going.es.indices.delete(index=going.index)
         staying.put(events(30))
         wait_until(lambda: staying.count("enriched") == 30, "the other index")
 
 
-def test_of_a_list_what_exists_is_watched(
+def test_the_existing_indices_of_a_list_are_watched(
     two: tuple[Place, Place, Place], service: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     first, second, _ = two
     first.put(events(5))
     second.es.indices.delete(index=second.index)
     with Place(first.es, f"{first.index},{second.index}").watching(service, blocked_s=0.3):
-        wait_until(lambda: first.count("enriched") == 5, "the one that exists")
+        wait_until(lambda: first.count("enriched") == 5, "the existing index")
         second.create()
         second.put(events(5))
-        wait_until(lambda: second.count("enriched") == 5, "the one that came later")
+        wait_until(lambda: second.count("enriched") == 5, "the index that was created later")
     ours = [record for record in caplog.records if "of the indices" in record.message]
     assert len(ours) == 1
 
 
 @pytest.mark.parametrize("engine_url", REAL, indirect=True)
-def test_pages_stay_below_what_an_index_gives(place: Place, service: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_pages_stay_below_the_result_limit_of_an_index(
+    place: Place, service: str, caplog: pytest.LogCaptureFixture
+) -> None:
     place.es.indices.put_settings(index=place.index, settings={"index.max_result_window": 20})
     place.put(events(70))
     totals = place.watch(service, page_size=50)
@@ -114,7 +118,7 @@ def test_an_empty_poll_is_one_light_search(place: Place, service: str, engine_ur
         with place.watching(service, es=es):
             wait_until(lambda: len(engine.calls) >= 7, "some polls")
         looks = [call for call in engine.calls if "/_mapping" in call.path or "/_settings" in call.path]
-        assert len(looks) == 2, "how documents are kept is asked once"
+        assert len(looks) == 2, "the watcher reads mapping and settings only once"
         polls = [call for call in engine.calls if call not in looks]
         assert {call.path.split("?")[0] for call in polls} == {f"/{place.index}/_search"}
         assert all(b'"size":1' in call.body for call in polls if call.body)

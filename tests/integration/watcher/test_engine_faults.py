@@ -1,4 +1,4 @@
-"""Elasticsearch answers, but not what the watcher wants: refusals, overload, limits on the way there."""
+"""Elasticsearch responds, but refuses, is overloaded, or is behind a gateway with limits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = on_two
 
 @pytest.fixture
 def behind(engine_url: str) -> Iterator[tuple[FaultProxy, Elasticsearch]]:
-    """The engine behind a proxy, and a client that goes there."""
+    """The engine behind a proxy, and a client that connects through it."""
     with proxied(engine_url) as engine, Elasticsearch(engine.url, max_retries=0) as es:
         yield engine, es
 
@@ -25,7 +25,7 @@ def behind(engine_url: str) -> Iterator[tuple[FaultProxy, Elasticsearch]]:
 def test_a_point_in_time_that_is_always_lost_ends_a_run_with_an_end(
     place: Place, service: str, behind: tuple[FaultProxy, Elasticsearch]
 ) -> None:
-    """It is no endless loop of reading anew."""
+    """The watcher does not retry the read for ever."""
     place.put(events(5))
     engine, es = behind
     lost = b'{"error": {"root_cause": [{"type": "search_context_missing_exception"}], "type": "x"}, "status": 404}'
@@ -54,7 +54,7 @@ def test_refused_credentials_lose_nothing_and_are_an_error_in_the_log(
 def test_once_ends_without_the_privilege_to_refresh(
     place: Place, service: str, behind: tuple[FaultProxy, Elasticsearch]
 ) -> None:
-    """The search shows the writes a little later; until then nothing is sent twice."""
+    """The search shows the writes a little later; meanwhile no document is written twice."""
     place.put(events(20))
     engine, es = behind
     engine.fault = only(f"/{place.index}/_refresh", Reply(403, b'{"error": {"type": "security_exception"}}'))
@@ -63,7 +63,7 @@ def test_once_ends_without_the_privilege_to_refresh(
     assert place.versions() == {2}
 
 
-def test_an_engine_that_puts_off_a_whole_request_gets_it_again(
+def test_a_whole_request_that_the_engine_rejects_for_now_is_sent_again(
     place: Place, service: str, behind: tuple[FaultProxy, Elasticsearch]
 ) -> None:
     place.put(events(20))
@@ -79,10 +79,10 @@ def test_an_engine_that_puts_off_a_whole_request_gets_it_again(
     assert len(engine.requests("/_bulk")) == 3
 
 
-def test_an_overloaded_engine_is_asked_again_when_it_says(
+def test_an_overloaded_engine_is_retried_after_its_retry_after(
     place: Place, service: str, behind: tuple[FaultProxy, Elasticsearch]
 ) -> None:
-    """Its Retry-After is longer than any wait of ours; later requests are smaller."""
+    """Its Retry-After is longer than any wait of the watcher; later requests are smaller."""
     place.put(events(60))
     engine, es = behind
     times: list[float] = []
@@ -101,13 +101,13 @@ def test_an_overloaded_engine_is_asked_again_when_it_says(
     assert (totals.enriched, sum(totals.outcomes.values())) == (60, 60)
     assert times[1] - times[0] >= 1.0
     sizes = [call.body.count(b'"update"') for call in engine.requests("/_bulk")]
-    assert sizes == [20, 20, 20, 10, 10]  # the second page had been enriched by then
+    assert sizes == [20, 20, 20, 10, 10]  # the second page was already enriched
 
 
-def test_a_write_that_is_too_large_for_the_way_there_goes_in_halves(
+def test_a_write_that_is_too_large_for_a_gateway_is_split_in_halves(
     place: Place, service: str, behind: tuple[FaultProxy, Elasticsearch]
 ) -> None:
-    """A gateway in front of Elasticsearch often takes 1 MB and no more."""
+    """A gateway in front of Elasticsearch often accepts at most 1 MB."""
     place.put(events(40))
     engine, es = behind
 

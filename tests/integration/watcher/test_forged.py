@@ -1,4 +1,4 @@
-"""What a shipper's key can store: no prediction, no verdict, no arrival of its own, whichever pipeline it asks for."""
+"""A shipper's key cannot store a prediction, a verdict or an arrival time, whichever pipeline its request names."""
 
 from __future__ import annotations
 
@@ -97,18 +97,18 @@ NEVER = {"prediction", "model", "feedback", "alert", "shadow", "suppressed", "su
 
 
 def ship(stream: Place, documents: list[dict[str, Any]], *, pipeline: str | None = "_none") -> int:
-    """As somebody with the shipper's key does it; how many were stored."""
+    """Store documents with the shipper's key; returns how many were stored."""
     operations: list[dict[str, Any]] = []
     for document in documents:
         operations += [{"create": {"_index": stream.index}}, {"@timestamp": "2026-01-01T00:00:00.000Z", **document}]
     answer = stream.es.bulk(operations=operations, pipeline=pipeline, refresh=True)
     refused = [item["create"]["error"] for item in answer["items"] if "error" in item["create"]]
-    assert refused == [] or pipeline not in (None, "_none"), refused  # an inner pipeline of ours fails as it should
+    assert refused == [] or pipeline not in (None, "_none"), refused  # one of our inner pipelines fails, as it should
     return len(documents) - len(refused)
 
 
 def refuse_forgery(source: dict[str, Any]) -> None:
-    """Nothing in a new document came from its sender but the line, and what is set aside."""
+    """Check that a new document has only the line from its sender, and the values set aside in `oversight.shipped`."""
     assert [key for key in source if key.startswith(("oversight.", "event.", "rule.", "threat."))] == []
     assert source["oversight"]["status"] in ("pending", "failed")
     assert NEVER & set(source["oversight"]) == set()
@@ -122,10 +122,10 @@ def refuse_forgery(source: dict[str, Any]) -> None:
 class TestNewDocuments(WithPipelines):
     """On every engine with pipelines."""
 
-    def test_nothing_is_stored_as_ours_and_the_watcher_predicts_it(
+    def test_forged_fields_are_not_stored_as_ours_and_the_watcher_predicts(
         self, stream: Place, service: str, namespace: str
     ) -> None:
-        """Whichever pipeline the request names, one of ours too, and however the fields are spelled."""
+        """Whichever pipeline the request names, also an inner pipeline, and whether fields are nested or dotted."""
         ways = [None, "_none", *(pipeline_id(name, namespace) for name in PIPELINES)]
         notes = {
             "flat": {"_index": f".ds-{stream.index}-000001", "oversight.status": "enriched"},
@@ -146,7 +146,9 @@ class TestNewDocuments(WithPipelines):
         assert {source["oversight"]["prediction"]["label"] for source in seen} == {"overheating"}
 
     def test_attacks_that_are_forged_as_harmless_make_no_training_row(self, stream: Place, service: str) -> None:
-        """50 attack rows with a verdict of nobody: neither before nor after the watcher saw them."""
+        """50 attack rows with a forged verdict are not exported, neither before nor after the watcher
+        predicted them.
+        """
         ship(stream, [FORGED["nested"]] * 50)
         for _ in range(2):
             exported = Exported()
@@ -160,7 +162,7 @@ class TestNewDocuments(WithPipelines):
         assert [row.label for row in rows(stream.es, stream.index, TURBINE, Exported())] == ["overheating"]
 
     def test_an_index_without_the_guard_is_not_exported_and_its_forgeries_are_named(self, stream: Place) -> None:
-        """Before there was a guard, or where somebody switched it off."""
+        """The index is older than the guard, or an administrator removed the guard."""
         require_guard(stream.es, stream.index)
         stream.es.indices.put_settings(index=stream.index, settings={"index.final_pipeline": "_none"})
         ship(
@@ -178,13 +180,13 @@ class TestNewDocuments(WithPipelines):
         assert len(list(rows(stream.es, stream.index, TURBINE, Exported(), unguarded=True))) == 3
         provision(stream.es, TURBINE, namespace=stream.index.rpartition("-")[2], force=True)
         exported = Exported()
-        assert len(list(rows(stream.es, stream.index, TURBINE, exported))) == 1  # this one no sign tells from ours
+        assert len(list(rows(stream.es, stream.index, TURBINE, exported))) == 1  # no sign shows that this one is forged
         assert exported.left_out == {f"it looks forged ({sign.says})": 1 for sign in SIGNS[1:]}
 
 
 @pytest.fixture
 def opensearch_stream(opensearch_url: str, namespace: str) -> Iterator[Place]:
-    """A data stream of an installation of its own."""
+    """A data stream in its own installation."""
     with Elasticsearch(opensearch_url, request_timeout=WAIT_S) as es:
         provision(es, TURBINE, namespace=namespace)
         yield Place(es, stream_name(namespace))
@@ -193,10 +195,10 @@ def opensearch_stream(opensearch_url: str, namespace: str) -> Iterator[Place]:
 
 @pytest.mark.opensearch
 class TestDataStream:
-    """Where there are data streams."""
+    """On the engine with data streams."""
 
     def test_where_no_script_runs_dotted_fields_are_cleared_too(self, opensearch_stream: Place) -> None:
-        """An integer beyond 64 bits stops the scripts of OpenSearch; plain processors do what they can."""
+        """An integer beyond 64 bits stops the scripts of OpenSearch; processors without a script clear the fields."""
         for document in FORGED.values():
             ship(opensearch_stream, [{**document, "uid": 2**64}])
         stored = [*opensearch_stream.sources().values()]
@@ -222,10 +224,10 @@ class TestDataStream:
             found = es.perform_request(method, f"/{path}", headers={"accept": "application/json"}).body
             assert found["hits"]["total"]["value"] == number == 1
 
-    def test_a_rewrite_keeps_what_was_predicted_and_parses_what_failed(
+    def test_an_update_by_query_keeps_predictions_and_parses_failed_lines(
         self, opensearch_stream: Place, service: str
     ) -> None:
-        """`_update_by_query` writes to the backing indices, older ones too, and runs the final pipeline."""
+        """`_update_by_query` writes to the backing indices, also to older ones, and runs the final pipeline."""
         stream, es = opensearch_stream, opensearch_stream.es
         ship(stream, [{"message": HOT_LINE}, {"message": "61.5~steady~1.2"}])
         es.indices.rollover(alias=stream.index)
@@ -260,7 +262,9 @@ class TestDataStream:
     def test_the_recipe_of_the_docs_copies_predictions_and_verdicts(
         self, opensearch_stream: Place, namespace: str, service: str
     ) -> None:
-        """docs/provisioning.md, word for word; without it `_reindex` counts as new."""
+        """The test runs the requests of docs/provisioning.md word for word; without the recipe `_reindex` counts as new
+        events.
+        """
         es, stream = opensearch_stream.es, opensearch_stream
         ship(stream, [{"message": HOT_LINE}])
         stream.watch(service)
@@ -293,7 +297,7 @@ class TestDataStream:
             es.indices.delete(index=old, ignore_unavailable=True)
 
     def test_provision_guards_a_stream_that_exists(self, opensearch_stream: Place, namespace: str) -> None:
-        """With all its indices, and says so before; what a person set is named and kept."""
+        """All its indices get the guard and the plan shows it; a final pipeline that a person set is named and kept."""
         es, stream = opensearch_stream.es, opensearch_stream.index
         es.indices.rollover(alias=stream)
         router = pipeline_id("router", namespace)
@@ -329,7 +333,7 @@ def reindex(es: Elasticsearch, source: str, target: str, op: str) -> None:
 
 
 def recipe() -> list[tuple[str, str, Any]]:
-    """Method, path and body of each request of the recipe."""
+    """Method, path and body of each request in the recipe."""
     text = Path("docs/provisioning.md").read_text(encoding="utf-8")
     block = text.partition("## Copy documents into the stream")[2].split("```")[1].strip()
     requests = [part.split("\n", 1) for part in block.split("\n\n")]

@@ -1,4 +1,4 @@
-"""Slices in one process and over machines: each document once, whoever comes and goes."""
+"""Slices in one process and on several machines: each document is written once, whichever watchers start or stop."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from watcher.totals import DocumentOutcome
 
 @pytest.fixture
 def engine_url(embedded_url: str, request: pytest.FixtureRequest) -> str:
-    """The embedded engine, or OpenSearch where slices are told apart by `_seq_no`, which the embedded one does not
-    do.
+    """The embedded engine, or OpenSearch where slices depend on `_seq_no`, which the embedded engine cannot
+    slice by.
     """
     real = request.node.get_closest_marker("opensearch") is not None
     url: str = request.getfixturevalue("opensearch_url") if real else embedded_url
@@ -26,7 +26,7 @@ def engine_url(embedded_url: str, request: pytest.FixtureRequest) -> str:
 
 
 @pytest.mark.opensearch
-def test_the_lanes_of_one_watcher_never_meet_on_a_document(place: Place, service: str) -> None:
+def test_the_lanes_of_one_watcher_never_process_the_same_document(place: Place, service: str) -> None:
     place.es.indices.delete(index=place.index)
     place.create(shards=2)
     place.put(events(400))
@@ -36,7 +36,7 @@ def test_the_lanes_of_one_watcher_never_meet_on_a_document(place: Place, service
 
 
 def test_lanes_work_at_the_same_time(place: Place, proxy: FaultProxy) -> None:
-    """Two pages are with the service at once, each of its own slice."""
+    """The service has two pages at the same time, each from a different slice."""
     place.put(events(100))
     both = threading.Barrier(2, timeout=WAIT_S)
 
@@ -52,7 +52,7 @@ def test_lanes_work_at_the_same_time(place: Place, proxy: FaultProxy) -> None:
 
 
 def test_a_fault_in_one_lane_costs_no_document_of_the_others(place: Place, proxy: FaultProxy) -> None:
-    """Every third request fails; the breaker opens, one lane tries the service, then all go on."""
+    """Every third request fails; the circuit breaker opens, one lane probes the service, then all lanes continue."""
     place.put(events(300))
     posts: list[Call] = []
 
@@ -68,7 +68,7 @@ def test_a_fault_in_one_lane_costs_no_document_of_the_others(place: Place, proxy
 
 @pytest.mark.opensearch
 def test_slices_over_machines_share_the_work(place: Place, service: str) -> None:
-    """Neither has to wait for documents of the other to be old: together they do everything, hardly anything twice."""
+    """No slice waits until the other's documents are old: together they enrich everything, with hardly a duplicate."""
     place.put(events(300))
     with (
         place.watching(service, slice="1/2", help_after_s=1e9, page_size=25) as first,
@@ -80,8 +80,8 @@ def test_slices_over_machines_share_the_work(place: Place, service: str) -> None
     assert first.outcomes[DocumentOutcome.CONFLICT] + second.outcomes[DocumentOutcome.CONFLICT] == 0
 
 
-def test_a_slice_whose_watcher_is_away_is_taken_by_another(place: Place, service: str) -> None:
-    """The documents are of January, so all have waited long enough."""
+def test_a_slice_without_a_running_watcher_is_taken_by_another(place: Place, service: str) -> None:
+    """The documents arrived in January, so all are old enough for another slice."""
     place.put(events(60))
     with place.watching(service, slice="2/3", page_size=10) as totals:
         wait_until(lambda: place.count("pending") == 0, "all slices")
@@ -89,9 +89,7 @@ def test_a_slice_whose_watcher_is_away_is_taken_by_another(place: Place, service
     assert place.versions() == {2}
 
 
-def test_a_watcher_says_in_its_heartbeat_what_it_did_and_that_it_ended(
-    place: Place, service: str, namespace: str
-) -> None:
+def test_a_heartbeat_has_the_counts_of_a_watcher_and_that_it_ended(place: Place, service: str, namespace: str) -> None:
     place.put(events(30))
     try:
         with place.watching(service, namespace=namespace, heartbeat_s=0.1, slice="1/1"):

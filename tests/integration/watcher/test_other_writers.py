@@ -1,4 +1,4 @@
-"""What others write meanwhile is never overwritten, and no document is written twice."""
+"""The watcher never overwrites the changes of other writers, and writes no document twice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from watcher.totals import DocumentOutcome, Totals
 
 
 def test_a_change_between_reading_and_writing_survives(place: Place, service: str, engine_url: str) -> None:
-    """The write that came between wins; the document is read anew and enriched with what it says by then."""
+    """The other writer wins; the watcher reads the document again and enriches its new values."""
     place.put(events(10))
 
     def other_writer(number: int) -> None:
@@ -39,7 +39,7 @@ def test_a_change_between_reading_and_writing_survives(place: Place, service: st
 
 @on_two
 def test_a_document_that_is_replaced_meanwhile_is_not_touched(place: Place, service: str, engine_url: str) -> None:
-    """A document that is not pending any more is none of the watcher's business."""
+    """The watcher leaves a document alone that is no longer pending."""
     place.put(events(3))
     replaced: dict[str, Any] = {"oversight": {"status": "failed"}, "error": {"type": "by_hand"}}
 
@@ -62,7 +62,7 @@ def test_a_document_that_is_deleted_meanwhile_does_not_come_back(place: Place, s
     with Interfering(engine_url, other_writer) as es:
         totals = place.watch(service, es=es)
     assert totals.enriched == 2
-    # the embedded engine calls it a conflict
+    # the embedded engine reports a conflict
     assert totals.outcomes[DocumentOutcome.GONE] + totals.outcomes[DocumentOutcome.CONFLICT] == 1
     assert set(place.sources()) == {"doc-0", "doc-2"}
 
@@ -83,7 +83,7 @@ def test_two_watchers_at_once_enrich_each_document_exactly_once(place: Place, se
 
 @on_two
 def test_two_watchers_do_not_do_all_of_each_others_work(place: Place, service: str, engine_url: str) -> None:
-    """Read in one order by both, nearly every document would be predicted twice, and once in vain."""
+    """If both read in the same order, nearly every document would be predicted twice."""
     count = 600
     place.put(events(count))
     with (
@@ -101,7 +101,7 @@ def test_two_watchers_do_not_do_all_of_each_others_work(place: Place, service: s
 
 @on_two
 def test_a_run_with_an_end_leaves_nothing_after_slices(place: Place, service: str, engine_url: str) -> None:
-    """Two of them at once: each ends only when a look at everything shows nothing."""
+    """Two watchers at once: each ends only when a search over all slices finds nothing."""
     place.put(events(200))
     totals: list[Totals] = []
 
@@ -123,7 +123,7 @@ def test_a_run_with_an_end_leaves_nothing_after_slices(place: Place, service: st
 def test_two_watchers_share_the_work_when_both_hold_the_same_page(
     place: Place, proxy: FaultProxy, service: str
 ) -> None:
-    """Both have read the same documents before either writes: one writes them, the other is told of the conflict."""
+    """Both read the same documents before either writes: one writes them, the other gets a version conflict."""
     place.put(events(40))
     both = threading.Barrier(2, timeout=WAIT_S)
     met = threading.Event()

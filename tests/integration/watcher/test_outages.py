@@ -1,4 +1,4 @@
-"""A server's fault costs time, never a document: all stay pending and are enriched when the server is back."""
+"""A fault of a server costs time, never a document: all stay pending and are enriched when the server is back."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tests.waiting import wait_until
 def test_documents_wait_for_a_service_that_comes_later(
     place: Place, proxy: FaultProxy, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Down, then up: everything is predicted, and nobody had to do anything."""
+    """The service is down, then up: every document is predicted, without any action by a person."""
     place.put(events(60))
     proxy.stop()
     with place.watching(proxy.url) as totals:
-        wait_until(lambda: warnings(caplog) > 0, "the watcher to miss the service")
+        wait_until(lambda: warnings(caplog) > 0, "the warning about the service")
         assert place.count("pending") == 60
         proxy.start()
         wait_until(lambda: place.count("enriched") == 60, "the predictions")
@@ -33,7 +33,7 @@ def test_documents_wait_for_a_service_that_comes_later(
 def test_documents_wait_for_an_engine_that_is_away(
     place: Place, service: str, engine_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Elasticsearch cannot be reached for a while, in the middle of the work."""
+    """Elasticsearch is unreachable for a while, in the middle of a run."""
     place.put(events(200))
     with proxied(engine_url) as engine, Elasticsearch(engine.url, max_retries=0) as es:
         bulks: list[Call] = []
@@ -47,7 +47,7 @@ def test_documents_wait_for_an_engine_that_is_away(
             wait_until(lambda: len(bulks) == 2, "the second batch")
             engine.stop()
             engine.fault = None
-            wait_until(lambda: warnings(caplog) > 0, "the watcher to miss the engine")  # one warning an outage
+            wait_until(lambda: warnings(caplog) > 0, "the warning about the engine")  # one warning per outage
             assert place.count("enriched") == 50
             engine.start()
             wait_until(lambda: place.count("enriched") == 200, "the predictions")
@@ -55,8 +55,8 @@ def test_documents_wait_for_an_engine_that_is_away(
 
 
 @on_two
-def test_a_write_whose_answer_is_lost_is_not_done_twice(place: Place, service: str, engine_url: str) -> None:
-    """The engine has written a batch and the connection breaks before it can say so."""
+def test_a_write_whose_response_is_lost_is_not_sent_twice(place: Place, service: str, engine_url: str) -> None:
+    """The engine writes a batch, and the connection breaks before the response arrives."""
     place.put(events(60))
     with proxied(engine_url) as engine, Elasticsearch(engine.url, max_retries=0) as es:
         lost: list[Call] = []
@@ -85,7 +85,7 @@ def test_a_watcher_starts_before_both_servers(
         engine.stop()
         endpoint.stop()
         with Elasticsearch(engine.url, max_retries=0) as es, place.watching(endpoint.url, es=es):
-            wait_until(lambda: warnings(caplog) > 0, "the watcher to miss the servers")
+            wait_until(lambda: warnings(caplog) > 0, "the warnings about the servers")
             endpoint.start()
             engine.start()
             wait_until(lambda: place.count("enriched") == 5, "the predictions")
@@ -101,16 +101,18 @@ def test_a_watcher_waits_for_an_index_that_is_not_provisioned_yet(
     assert "run `oversight provision`" in totals.trouble
     before = warnings(caplog)
     with place.watching(service):
-        wait_until(lambda: warnings(caplog) > before, "the watcher to miss the index")
+        wait_until(lambda: warnings(caplog) > before, "the warning about the index")
         place.create()
         place.put(events(5))
         wait_until(lambda: place.count("enriched") == 5, "the predictions")
 
 
-def test_a_watcher_waits_for_an_index_that_fits_its_pattern(
+def test_a_watcher_waits_for_an_index_that_matches_its_pattern(
     place: Place, service: str, namespace: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """No index fits it yet, which is no error to an engine: one line says so, and what comes later is enriched."""
+    """No index matches yet, which engines do not report as an error: one warning says so, and later documents are
+    enriched.
+    """
     pattern, later = f"later-{namespace}-*", Place(place.es, f"later-{namespace}-1")
     waiting = Place(place.es, pattern)
     totals = waiting.watch(service)
@@ -119,7 +121,7 @@ def test_a_watcher_waits_for_an_index_that_fits_its_pattern(
     caplog.clear()
     try:
         with waiting.watching(service):
-            wait_until(lambda: warnings(caplog) > 0, "the watcher to miss an index")
+            wait_until(lambda: warnings(caplog) > 0, "the warning about the pattern")
             later.create()
             later.put(events(5))
             wait_until(lambda: later.count("enriched") == 5, "the predictions")
@@ -130,8 +132,8 @@ def test_a_watcher_waits_for_an_index_that_fits_its_pattern(
 
 
 @on_two
-def test_an_index_made_anew_is_not_taken_for_the_old_one(place: Place, service: str) -> None:
-    """Its writes are counted from 0 again, and its documents are new all the same."""
+def test_a_recreated_index_is_not_taken_for_the_old_one(place: Place, service: str) -> None:
+    """Its sequence numbers start from 0 again, and its documents are enriched all the same."""
     place.put(events(5))
     with place.watching(service):
         wait_until(lambda: place.count("enriched") == 5, "the first predictions")
@@ -141,8 +143,8 @@ def test_an_index_made_anew_is_not_taken_for_the_old_one(place: Place, service: 
         wait_until(lambda: place.count("enriched") == 5, "the second predictions")
 
 
-def test_a_lost_point_in_time_is_opened_anew(place: Place, service: str, engine_url: str) -> None:
-    """The engine forgets it between two pages, as after an expiry or the loss of a node."""
+def test_a_lost_point_in_time_is_opened_again(place: Place, service: str, engine_url: str) -> None:
+    """The engine loses it between two pages, as after an expiry or the loss of a node."""
     place.put(events(120))
     with proxied(engine_url) as engine, Elasticsearch(engine.url) as es:
         searches: list[Call] = []

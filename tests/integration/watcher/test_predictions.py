@@ -1,4 +1,4 @@
-"""Pending documents get their prediction: once, in place, and nothing else in them changes."""
+"""Pending documents get their prediction once, in place, and nothing else in them changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LABELS = ("healthy", "overheating", "bearing_wear")
 
 
 def without_verdict(source: dict[str, Any]) -> dict[str, Any]:
-    """A document less what a watcher may write."""
+    """A document without the fields that a watcher may write."""
     rest = copy.deepcopy(source)
     for path in ("rule", "threat", "oversight"):
         rest.pop(path, None)
@@ -48,7 +48,7 @@ def test_raw_fields_stay_as_they_were(place: Place, service: str) -> None:
 
 @on_two
 def test_the_time_of_the_verdict_is_now(place: Place, service: str) -> None:
-    """Alert rules use it as their time field, so it is the time of writing and not that of the event."""
+    """Alert rules use it as their time field, so it is the time of the write and not the time of the event."""
     place.put(events(1))
     before = datetime.now(UTC) - timedelta(milliseconds=1)
     place.watch(service)
@@ -74,7 +74,7 @@ def test_a_document_that_the_service_refuses_fails_alone(place: Place, service: 
 
 
 def test_late_backdated_and_undated_documents_are_found(place: Place, service: str) -> None:
-    """The query is the status: no time of a document can hide it."""
+    """The query selects by status only, so no timestamp can hide a document."""
     place.put(events(60))
     place.watch(service, page_size=7)
     old = event(0, event={"ingested": "1999-01-01T00:00:00Z"})
@@ -94,7 +94,7 @@ def test_the_oldest_arrivals_come_first(place: Place, service: str) -> None:
 
 
 def test_in_an_index_that_is_not_ours_nothing_outside_oversight_is_written(foreign: Place, service: str) -> None:
-    """What another system says under `event`, `rule` or `error` stays readable."""
+    """`event`, `rule` and `error` of another system keep their values."""
     theirs = {"rule": {"name": "their rule"}, "error": {"message": "their error"}}
     written = {**{f"doc-{n}": event(n, **theirs) for n in range(3)}, "bad": event(1, turbine={}, **theirs)}
     foreign.put(written)
@@ -113,9 +113,9 @@ def test_in_an_index_that_is_not_ours_nothing_outside_oversight_is_written(forei
 def test_a_document_with_routing_is_written_where_it_is(
     place: Place, service: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Of several shards its routing names the one that holds it; the id alone would name another.
+    """With several shards the routing selects the shard; the id alone would select another.
 
-    The embedded engine does not tell the routing and says 404 then: what it shows and denies is parked, and said once.
+    The embedded engine does not return the routing and answers 404; such a document is quarantined, with one message.
     """
     place.es.indices.delete(index=place.index)
     place.create(shards=5)
@@ -147,7 +147,7 @@ def test_dotted_features_are_read_like_nested_ones(foreign: Place, service: str)
 
 
 def test_a_rescored_document_is_as_if_predicted_once(place: Place, service: str) -> None:
-    """What the earlier verdict set and this one does not is null; analysts' words stay."""
+    """Fields that only the earlier verdict set become null; the analyst's fields stay."""
     place.put({"doc": event(1)})
     place.watch(service)
     first = place.sources()["doc"]
@@ -171,7 +171,7 @@ def test_a_rescored_document_is_as_if_predicted_once(place: Place, service: str)
 
 @on_two
 def test_rescoring_with_the_same_verdict_keeps_its_time(place: Place, service: str) -> None:
-    """No storm of old alerts: rules look at the time of the verdict."""
+    """Rules select by the time of the verdict, so a rescore does not raise old alerts again."""
     place.put({"doc": event(1)})
     place.watch(service)
     first = place.sources()["doc"]["oversight"]["prediction"]
@@ -183,12 +183,12 @@ def test_rescoring_with_the_same_verdict_keeps_its_time(place: Place, service: s
 
 
 @on_two
-def test_a_mended_document_sheds_its_failure(place: Place, service: str) -> None:
+def test_a_fixed_document_loses_its_failure_note(place: Place, service: str) -> None:
     place.put({"doc": event(1, turbine={"temperature_c": 125, "vibration_mm_s": 1.5})})
     place.watch(service)
     assert place.sources()["doc"]["error"]["type"] == "missing_feature"
-    mended = {"oversight": {"status": "pending"}, "turbine": {"state": {"mode": "steady"}}}
-    place.es.update(index=place.index, id="doc", doc=mended, refresh=True)
+    fixed = {"oversight": {"status": "pending"}, "turbine": {"state": {"mode": "steady"}}}
+    place.es.update(index=place.index, id="doc", doc=fixed, refresh=True)
     place.watch(service)
     source = place.sources()["doc"]
     assert source["oversight"]["status"] == "enriched"

@@ -1,5 +1,5 @@
-"""`oversight watch` and `oversight status` as a user starts them: signals, exit codes, a kill in the middle of a
-batch.
+"""`oversight watch` and `oversight status` as a user starts them: signals, exit codes, a kill in the middle
+of a batch.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from watcher.enrich.client import STOP_GRACE_S
 
 @pytest.fixture
 def engine_url(embedded_url: str) -> str:
-    """What a process does on signals and at its end does not depend on the engine."""
+    """Signals and the end of a process do not depend on the engine."""
     return embedded_url
 
 
 class Command:
-    """The settings with which commands are run."""
+    """Runs commands with the settings of one test."""
 
     def __init__(self, place: Place, engine_url: str, enrich_url: str, folder: Path) -> None:
         kept = {
@@ -70,7 +70,7 @@ def command(place: Place, engine_url: str, service: str, tmp_path: Path) -> Comm
     return Command(place, engine_url, service, tmp_path)
 
 
-def test_once_drains_and_says_what_it_did(place: Place, command: Command) -> None:
+def test_once_enriches_everything_and_prints_the_counts(place: Place, command: Command) -> None:
     place.put({**events(50), "bad": event(0, turbine={})})
     done = command.run("watch", "--once", "--json")
     assert done.returncode == 0, done.stderr
@@ -131,13 +131,13 @@ def test_a_token_over_plain_http_to_another_machine_is_refused(command: Command)
     assert "tok-en" not in done.stderr + done.stdout
 
 
-def test_a_slice_that_is_none_is_refused_with_an_example(command: Command) -> None:
+def test_an_invalid_slice_is_refused_with_an_example(command: Command) -> None:
     done = command.run("watch", "--once", "--slice", "3/2")
     assert done.returncode == 64
     assert "such as 2/3" in done.stderr
 
 
-def test_a_running_watcher_answers_for_its_metrics(place: Place, command: Command) -> None:
+def test_a_running_watcher_serves_its_metrics(place: Place, command: Command) -> None:
     place.put(events(40))
     port = free_port()
     command.environment |= {"OVERSIGHT_WATCH_METRICS_BIND": f"127.0.0.1:{port}", "OVERSIGHT_WATCH_HEARTBEAT_S": "0.2"}
@@ -164,7 +164,7 @@ def test_a_running_watcher_answers_for_its_metrics(place: Place, command: Comman
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_finishes_the_batch_in_hand_and_ends_with_0(
+def test_a_signal_finishes_the_current_batch_and_ends_with_0(
     place: Place, command: Command, proxy: FaultProxy, number: signal.Signals
 ) -> None:
     place.put(events(60))
@@ -189,7 +189,7 @@ def test_a_signal_finishes_the_batch_in_hand_and_ends_with_0(
     assert place.count("pending") == 40
 
 
-def test_a_second_signal_ends_at_once(place: Place, command: Command, proxy: FaultProxy) -> None:
+def test_a_second_signal_ends_the_watcher_at_once(place: Place, command: Command, proxy: FaultProxy) -> None:
     place.put(events(5))
     command.environment["OVERSIGHT_ENRICH_URL"] = proxy.url
     arrived, never = threading.Event(), threading.Event()
@@ -213,8 +213,8 @@ def test_a_second_signal_ends_at_once(place: Place, command: Command, proxy: Fau
     assert place.count("pending") == 5
 
 
-def test_a_service_that_hangs_does_not_hold_up_the_end(place: Place, command: Command, proxy: FaultProxy) -> None:
-    """It is waited for as long as Docker's grace allows, and the documents stay pending."""
+def test_a_service_that_hangs_does_not_delay_the_end(place: Place, command: Command, proxy: FaultProxy) -> None:
+    """The watcher waits for it within Docker's grace period, and the documents stay pending."""
     place.put(events(5))
     command.environment["OVERSIGHT_ENRICH_URL"] = proxy.url
     arrived, over = threading.Event(), threading.Event()
@@ -229,9 +229,9 @@ def test_a_service_that_hangs_does_not_hold_up_the_end(place: Place, command: Co
     with command.start("watch") as process:
         assert arrived.wait(WAIT_S)
         process.send_signal(signal.SIGTERM)
-        told_s = time.monotonic()
+        signalled_s = time.monotonic()
         out, err = process.communicate(timeout=WAIT_S)
-        took_s = time.monotonic() - told_s
+        took_s = time.monotonic() - signalled_s
         over.set()
     assert process.returncode == 0, err
     assert STOP_GRACE_S - 1 < took_s < WAIT_S / 2
@@ -249,10 +249,10 @@ def engine_proxy(engine_url: str) -> Iterator[FaultProxy]:
 def test_a_watcher_that_is_killed_in_a_batch_leaves_nothing_undone_or_done_twice(
     place: Place, command: Command, proxy: FaultProxy, engine_proxy: FaultProxy, service: str, moment: str
 ) -> None:
-    """kill -9 at the worst moments, then a new watcher: every document is enriched, by exactly one write.
+    """`kill -9` at the worst moments, then a new watcher: exactly one write enriches each document.
 
-    The second page is asked for while the first is still being written, so that write is waited for: the engine
-    may take it apart from the answer that the killed process will never read.
+    The watcher requests the second page while it writes the first, so the test waits for that write: the engine
+    may apply it although the killed process never reads the response.
     """
     place.put(events(60))
     arrived, killed, first_written = threading.Event(), threading.Event(), threading.Event()
@@ -312,7 +312,7 @@ def test_status_prints_for_people_and_for_scripts(place: Place, command: Command
 
 
 @pytest.mark.parametrize("words", [("status",), ("watch", "--once")])
-def test_a_pattern_without_an_index_is_one_clear_line(command: Command, words: tuple[str, ...]) -> None:
+def test_a_pattern_that_matches_no_index_is_one_clear_line(command: Command, words: tuple[str, ...]) -> None:
     command.environment["OVERSIGHT_INDEX"] = "nothing-at-all*"
     done = command.run(*words)
     assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""What Elasticsearch does not take: overload costs a wait, a refused update is parked, and neither stops the others."""
+"""Writes that Elasticsearch refuses: overload costs a wait, a refused update is quarantined, others continue."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ pytestmark = on_two
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_items_that_are_put_off_are_sent_again_and_no_others(
+def test_only_the_items_answered_429_are_sent_again(
     place: Place, proxy: FaultProxy, engine_url: str, status: int
 ) -> None:
-    """A 429 costs a wait, never a document; what was written is not sent again, and the model is not asked again."""
+    """A 429 costs a wait, never a document; written items are not sent again, and the model does not predict again."""
     place.put(events(30))
     with FailingBulk(engine_url, fail_at={0, 1}, status=status) as es:
         totals = place.watch(proxy.url, es=es)
@@ -33,9 +33,7 @@ def test_items_that_are_put_off_are_sent_again_and_no_others(
     assert place.versions() == {2}
 
 
-def test_an_engine_that_puts_off_for_long_is_asked_again_in_the_next_round(
-    place: Place, service: str, engine_url: str
-) -> None:
+def test_items_that_stay_429_are_sent_again_in_the_next_round(place: Place, service: str, engine_url: str) -> None:
     place.put(events(9))
     with FailingBulk(engine_url, fail_at=set(range(6)), every=1) as es:
         totals = place.watch(service, es=es, backoff_s=0.02)
@@ -48,7 +46,7 @@ def test_an_engine_that_puts_off_for_long_is_asked_again_in_the_next_round(
 def test_an_item_that_the_engine_cannot_write_now_stays_pending(
     place: Place, service: str, engine_url: str, status: int
 ) -> None:
-    """A read-only index (403) or a failure of the engine is no fault of the document."""
+    """A read-only index (403) or a failure of the engine is not the document's fault."""
     place.put(events(6))
     with FailingBulk(engine_url, fail_at={0}, status=status) as es:
         totals = place.watch(service, es=es)
@@ -58,7 +56,7 @@ def test_an_item_that_the_engine_cannot_write_now_stays_pending(
 
 
 def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What a watcher in this process has said that somebody must look at."""
+    """The errors that a watcher in this process has logged."""
     return [record.message for record in caplog.records if record.levelno == logging.ERROR]
 
 
@@ -70,10 +68,10 @@ def strict(place: Place) -> None:
     place.put({"bad": event(1)})
 
 
-def test_a_document_whose_update_is_refused_is_parked(
+def test_a_document_whose_update_is_refused_is_quarantined(
     place: Place, service: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It does not stop the others, is not tried over and over, and is reported once, by id and not by content."""
+    """The others continue, it is not retried again and again, and one report names its id, without content."""
     strict(place)
     before = place.all()
     totals = place.watch(service)
@@ -84,7 +82,7 @@ def test_a_document_whose_update_is_refused_is_parked(
     caplog.clear()
     with place.watching(service) as again:
         wait_until(lambda: bool(errors(caplog)), "the report")
-        time.sleep(0.5)  # some polls, in which nothing may happen
+        time.sleep(0.5)  # some polls, which must change nothing
     assert again.outcomes[DocumentOutcome.REJECTED] == 1
     lines = errors(caplog)
     assert len(lines) == 1
@@ -92,12 +90,12 @@ def test_a_document_whose_update_is_refused_is_parked(
     assert "raw line" not in caplog.text
 
 
-def test_a_parked_document_is_looked_at_again_when_it_changes(
+def test_a_quarantined_document_is_read_again_when_it_changes(
     place: Place, service: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     strict(place)
     with place.watching(service):
-        wait_until(lambda: bool(errors(caplog)), "the document to be parked")
+        wait_until(lambda: bool(errors(caplog)), "the document to be quarantined")
         place.es.indices.put_mapping(index=place.index, properties={"fixed": {"type": "keyword"}})
         place.es.index(
             index=place.index, id="bad", document={**event(1), "oversight": {"status": "pending"}, "turbine": {}}
@@ -105,38 +103,36 @@ def test_a_parked_document_is_looked_at_again_when_it_changes(
         wait_until(lambda: place.count("failed") == 1, "the changed document")
 
 
-def test_a_status_that_is_spelled_dotted_is_parked_after_one_write(
+def test_a_dotted_status_is_quarantined_after_one_write(
     place: Place, service: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A nested `enriched` beside the dotted `pending` leaves the document pending for ever; it is written once."""
+    """A nested `enriched` beside the dotted `pending` leaves the document pending for ever; it is written only once."""
     dotted = {key: value for key, value in event(1).items() if key != "oversight"} | {"oversight.status": "pending"}
     place.put({**events(3), "dotted": dotted})
     with place.watching(service) as totals:
         wait_until(lambda: any("still pending after" in record.message for record in caplog.records), "the report")
-        time.sleep(0.4)  # some polls, in which nothing may happen
+        time.sleep(0.4)  # some polls, which must change nothing
     assert totals.quarantined == 1
     found = place.all()
     assert found["dotted"]["_version"] == 2
     assert len([record for record in caplog.records if "still pending after" in record.message]) == 1
     assert "1 document cannot be written" in str(place.watch(service).trouble)
-    assert (
-        place.all()["dotted"]["_version"] == 2
-    )  # one that knows nothing of it writes the same again, which is no write
+    assert place.all()["dotted"]["_version"] == 2  # a new watcher writes the same values, which changes nothing
 
 
 @pytest.mark.parametrize(
     "theirs",
     [
-        [{"status": "pending"}, {"by": "somebody's own"}],
-        {"status": "pending", "prediction": ["somebody's own"]},
-        {"status": "pending", "model": "somebody's own"},
+        [{"status": "pending"}, {"by": "another program's own"}],
+        {"status": "pending", "prediction": ["another program's own"]},
+        {"status": "pending", "model": "another program's own"},
     ],
     ids=["a list of objects", "a list below", "a value below"],
 )
-def test_a_field_of_theirs_where_an_object_of_ours_belongs_is_never_replaced(
+def test_a_foreign_field_in_the_place_of_our_object_is_never_replaced(
     foreign: Place, service: str, caplog: pytest.LogCaptureFixture, theirs: object
 ) -> None:
-    """The document is left as it is and named once; its neighbours are enriched."""
+    """The document stays as it is and is named once; its neighbours are enriched."""
     foreign.es.indices.delete(index=foreign.index)
     fields = {"oversight": {"properties": {"status": {"type": "keyword"}}}}
     foreign.es.indices.create(index=foreign.index, mappings={"dynamic": False, "properties": fields})
@@ -144,18 +140,18 @@ def test_a_field_of_theirs_where_an_object_of_ours_belongs_is_never_replaced(
     before = foreign.all()["theirs"]
     with foreign.watching(service) as totals:
         wait_until(lambda: foreign.count("enriched") == 5 and bool(errors(caplog)), "the neighbours and the report")
-        time.sleep(0.3)  # some polls, in which nothing may happen
+        time.sleep(0.3)  # some polls, which must change nothing
     assert foreign.all()["theirs"] == before
     assert totals.outcomes[DocumentOutcome.REJECTED] == 1
     lines = errors(caplog)
     assert len(lines) == 1
     assert f"theirs in {foreign.index}" in lines[0]
-    assert "somebody's own" not in caplog.text
+    assert "another program's own" not in caplog.text
     assert "1 document cannot be written" in str(foreign.watch(service).trouble)
 
 
-def test_a_feature_that_is_no_text_fails_alone(place: Place, service: str, engine_url: str) -> None:
-    """Half a surrogate pair is JSON to Elasticsearch and to nobody else; the rest of the page goes on."""
+def test_a_feature_with_invalid_text_fails_alone(place: Place, service: str, engine_url: str) -> None:
+    """Only Elasticsearch accepts half a surrogate pair as JSON; the rest of the page is enriched."""
     place.put(events(20))
     body = (
         rb'{"oversight":{"status":"pending"},"turbine":{"temperature_c":60,"vibration_mm_s":1,'
@@ -175,7 +171,7 @@ def test_a_feature_that_is_no_text_fails_alone(place: Place, service: str, engin
 
 
 def test_a_read_only_index_loses_nothing(place: Place, service: str) -> None:
-    """Elasticsearch blocks writes when its disk is full; the documents wait until it is not."""
+    """Elasticsearch blocks writes when its disk is full; the documents stay pending until the block is gone."""
     place.put(events(6))
     es: Elasticsearch = place.es
     es.indices.put_settings(index=place.index, settings={"index.blocks.write": True})

@@ -1,6 +1,4 @@
-"""Whatever the enrich service answers, no document is harmed. Its answers do not depend on the engine: one is
-enough.
-"""
+"""No response of the enrich service harms a document. The responses do not depend on the engine, so one is enough."""
 
 from __future__ import annotations
 
@@ -28,7 +26,7 @@ def engine_url(embedded_url: str) -> str:
 
 
 def garbage(call: Call) -> dict[str, Reply]:
-    """Answers to `POST /v1/enrich` that its contract does not allow, by what is wrong with them."""
+    """Responses to `POST /v1/enrich` that break its contract, keyed by what is wrong with them."""
     ids = [document["id"] for document in json.loads(call.body)["documents"]]
     model = {"id": "turbine", "version": "0" * 12}
     fields = {"oversight": {"prediction": {"label": "healthy"}}}
@@ -71,8 +69,10 @@ GARBAGE = tuple(garbage(Call("POST", "", b'{"documents": [{"id": "a"}, {"id": "b
 
 
 @pytest.mark.parametrize("what", GARBAGE)
-def test_nonsense_from_the_service_never_touches_a_document(place: Place, proxy: FaultProxy, what: str) -> None:
-    """Not a single write, and all is enriched once the service talks sense."""
+def test_an_invalid_response_of_the_service_never_changes_a_document(
+    place: Place, proxy: FaultProxy, what: str
+) -> None:
+    """Nothing is written, and every document is enriched once the responses are valid."""
     place.put(events(5))
     before = place.all()
     proxy.fault = only("/v1/enrich", lambda call: garbage(call)[what])
@@ -85,7 +85,7 @@ def test_nonsense_from_the_service_never_touches_a_document(place: Place, proxy:
 
 
 def test_retry_after_is_honoured(place: Place, proxy: FaultProxy) -> None:
-    """An overloaded service says when to come back, and is left alone until then."""
+    """The watcher waits as long as the overloaded service asks."""
     place.put(events(5))
     times: list[float] = []
 
@@ -101,7 +101,7 @@ def test_retry_after_is_honoured(place: Place, proxy: FaultProxy) -> None:
     assert times[1] - times[0] >= 1.0
 
 
-def test_a_slow_answer_is_given_up_and_asked_for_again(place: Place, proxy: FaultProxy) -> None:
+def test_a_request_that_times_out_is_sent_again(place: Place, proxy: FaultProxy) -> None:
     place.put(events(5))
     slow: list[Call] = []
     given_up = threading.Event()
@@ -124,7 +124,7 @@ def test_a_slow_answer_is_given_up_and_asked_for_again(place: Place, proxy: Faul
 def test_a_wrong_token_loses_nothing_and_is_an_error_in_the_log(
     place: Place, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A person has to act, so it is an ERROR; the documents wait for it."""
+    """A person has to act, so the log has an ERROR; the documents stay pending meanwhile."""
     place.put(events(5))
     with enrich_service(write_model(tmp_path / "model.onnx"), token="right") as url:
         totals = place.watch(url, enrich_token="wrong")
@@ -139,7 +139,7 @@ def test_a_wrong_token_loses_nothing_and_is_an_error_in_the_log(
         assert place.watch(url, enrich_token="right").enriched == 5
 
 
-def test_a_long_outage_is_one_warning_and_one_line_when_it_is_over(
+def test_a_long_outage_is_one_warning_and_one_line_at_its_end(
     place: Place, proxy: FaultProxy, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="watcher")
@@ -153,8 +153,10 @@ def test_a_long_outage_is_one_warning_and_one_line_when_it_is_over(
     assert [record.message for record in caplog.records if "continuing after" in record.message]
 
 
-def test_another_model_with_other_fields_is_followed(place: Place, proxy: FaultProxy) -> None:
-    """The page is read anew with the fields that the new model needs, so no document fails for lack of them."""
+def test_a_new_model_with_other_fields_is_used(place: Place, proxy: FaultProxy) -> None:
+    """The watcher reads the page again with the fields of the new model, so no document fails because one
+    is missing.
+    """
     place.put(events(5))
 
     def old_description_first(call: Call, forward: Callable[[], Reply]) -> Reply:
@@ -169,8 +171,8 @@ def test_another_model_with_other_fields_is_followed(place: Place, proxy: FaultP
     assert place.versions() == {2}
 
 
-def test_a_document_that_spoils_its_whole_request_is_failed_alone(place: Place, proxy: FaultProxy) -> None:
-    """The service refuses the request; halves are sent until the guilty one is alone."""
+def test_a_document_that_makes_its_whole_request_fail_is_failed_alone(place: Place, proxy: FaultProxy) -> None:
+    """The service refuses the request; the watcher bisects it until it has found the failing document."""
     place.put(events(30))
 
     def refuse_if_inside(call: Call) -> Reply | None:
@@ -189,8 +191,10 @@ def test_a_document_that_spoils_its_whole_request_is_failed_alone(place: Place, 
     assert place.versions() == {2}
 
 
-def test_pages_get_smaller_when_the_service_takes_only_so_many(place: Place, tmp_path: Path) -> None:
-    """413 of the real service, whose limit is below our page: halves are sent, and the next page starts with them."""
+def test_pages_get_smaller_when_the_service_limits_their_size(place: Place, tmp_path: Path) -> None:
+    """The real service answers 413 above its limit: the watcher sends halves, and starts the next page with
+    that size.
+    """
     place.put(events(40))
     limit = {"OVERSIGHT_SERVE_MAX_DOCUMENTS": "6"}
     with enrich_service(write_model(tmp_path / "model.onnx"), env=limit) as url, proxied(url) as proxy:
@@ -201,8 +205,8 @@ def test_pages_get_smaller_when_the_service_takes_only_so_many(place: Place, tmp
     assert sizes == [20, 10, 5, 5, 10, 5, 5, 5, 5, 5, 5]
 
 
-def test_requests_get_smaller_while_the_service_has_too_much_to_do(place: Place, proxy: FaultProxy) -> None:
-    """429 to more than ten documents at once: a wait, then half as many, and nothing is parked or blamed."""
+def test_requests_get_smaller_while_the_service_is_overloaded(place: Place, proxy: FaultProxy) -> None:
+    """429 to more than ten documents: the watcher waits, sends half as many, and quarantines nothing."""
     place.put(events(40))
 
     def busy(call: Call, forward: Callable[[], Reply]) -> Reply:
@@ -217,7 +221,7 @@ def test_requests_get_smaller_while_the_service_has_too_much_to_do(place: Place,
 
 
 def test_a_fault_in_the_middle_of_a_page_defers_the_rest_of_it(place: Place, proxy: FaultProxy) -> None:
-    """The first half is written and counts as enriched, the second as deferred: each document under one outcome."""
+    """The first half counts as enriched, the second as deferred: each document has one outcome."""
     place.put(events(40))
     answers = [Reply(413, b'{"error": {"type": "too_many_documents", "message": "fewer"}}'), None, Reply(503)]
 

@@ -1,4 +1,4 @@
-"""A shadow's answer in stored documents: beside the verdict, searchable, and gone once there is no shadow."""
+"""A shadow's prediction in stored documents: stored beside the verdict, searchable, and removed without a shadow."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from watcher.write.actions import REMOVED_ELSEWHERE, REMOVED_HERE
 
 @pytest.fixture
 def engine_url(embedded_url: str) -> str:
-    """One engine is enough: what is written is checked against all three elsewhere."""
+    """One engine is enough: other tests check the writes on all three."""
     return embedded_url
 
 
-def test_what_an_earlier_verdict_left_is_read_before_the_next_is_written() -> None:
-    """A field that is taken back only where it is there has to be fetched."""
+def test_fields_of_an_earlier_verdict_are_read_before_the_next_write() -> None:
+    """The watcher must fetch a field to remove it where it exists."""
     assert set(REMOVED_HERE) | set(REMOVED_ELSEWHERE) <= set(EARLIER_FIELDS)
 
 
-def test_a_shadow_is_stored_beside_the_verdict_and_taken_back_when_it_is_off(place: Place, tmp_path: Path) -> None:
-    """A rescored document is as if predicted once, by the models that answer then."""
+def test_a_shadow_is_stored_beside_the_verdict_and_removed_when_it_is_off(place: Place, tmp_path: Path) -> None:
+    """A rescored document looks as if predicted once, by the models that are active then."""
     labels = (TURBINE.labels[0], replace(TURBINE.labels[1], name="calm"), TURBINE.labels[2])
     files = [write_model(tmp_path / "one.onnx"), write_model(tmp_path / "two.onnx", replace(TURBINE, labels=labels))]
     active, shadow = (read(file).version for file in files)
@@ -44,11 +44,11 @@ def test_a_shadow_is_stored_beside_the_verdict_and_taken_back_when_it_is_off(pla
     with enrich_service(folder) as url:
         place.put(events(6))
         assert place.watch(url).enriched == 6
-        told = [source["oversight"]["shadow"] for source in place.sources().values()]
-        assert {one["label"] for one in told} == {"calm", "overheating", "bearing_wear"}
-        assert {one["model"]["version"] for one in told} == {shadow}
+        shadows = [source["oversight"]["shadow"] for source in place.sources().values()]
+        assert {one["label"] for one in shadows} == {"calm", "overheating", "bearing_wear"}
+        assert {one["model"]["version"] for one in shadows} == {shadow}
         found = place.es.count(index=place.index, query={"term": {"oversight.shadow.agrees": False}})["count"]
-        assert found == 2, "the healthy ones, which the shadow calls calm"
+        assert found == 2, "the healthy documents, which the shadow labels calm"
 
         write_pointer(folder, Pointer(active))
         assert until(lambda: "shadow" not in ask(f"{url}/v1/enrich", page)[1]["results"][0]["fields"]["oversight"])

@@ -1,4 +1,4 @@
-"""What the models of other tasks predict is written, found, suppressed, and replaced when a document is rescored."""
+"""Predictions of models for other tasks are written, found, suppressed, and replaced when a document is rescored."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PUMPS = {"quiet": QUIET, "burst": BURSTING, "loud": NOISY, "both": BOTH}
 
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Addresses of a service for each task."""
+    """URL of a service for each task."""
     with ExitStack() as running:
         folders: dict[str, Path] = {task: tmp_path_factory.mktemp("task") for task in TASKS}
         yield {task: running.enter_context(enrich_service(write_task(folders[task], task))) for task in TASKS}
@@ -34,7 +34,7 @@ def pumps() -> dict[str, dict[str, Any]]:
 
 
 def found(place: Place, query: dict[str, Any]) -> set[str]:
-    """Ids of the documents that a query finds."""
+    """Ids of the documents that match a query."""
     place.es.indices.refresh(index=place.index)
     return {hit["_id"] for hit in place.es.search(index=place.index, query=query)["hits"]["hits"]}
 
@@ -60,7 +60,7 @@ def test_numbers_and_labels_are_written_and_can_be_searched(place: Place, servic
 
 @on_two
 def test_a_rescored_document_has_nothing_left_of_the_task_before(place: Place, services: dict[str, str]) -> None:
-    """A value of a regression beside the score of an anomaly detector would belong to nobody."""
+    """An anomaly score beside the value of an earlier regression would mix two models."""
     place.put(pumps())
     own = {
         "regression": {"value"},

@@ -1,4 +1,4 @@
-"""From a raw line to a prediction in the provisioned stream: real pipelines, data streams and rollover."""
+"""From a raw line to a prediction in the provisioned stream, with real pipelines, data streams and rollover."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def engine_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def stream(es: Elasticsearch, namespace: str) -> Iterator[Place]:
-    """The stream of an installation of its own."""
+    """The stream of an own installation."""
     provision(es, TURBINE, namespace=namespace)
     yield Place(es, stream_name(namespace))
     remove(es, namespace)
@@ -62,7 +62,7 @@ def test_raw_lines_become_predictions(stream: Place, service: str) -> None:
 
 
 def test_what_the_pipeline_wrote_is_still_there_after_the_prediction(stream: Place, service: str) -> None:
-    """A verdict adds; it takes nothing away, of the raw line or of what the pipeline made of it."""
+    """A prediction adds fields; it removes neither the raw line nor the fields of the pipeline."""
     send(stream, 0, 3)
     before = stream.sources()
     stream.watch(service)
@@ -77,7 +77,7 @@ def test_what_the_pipeline_wrote_is_still_there_after_the_prediction(stream: Pla
 
 @pytest.mark.opensearch
 def test_the_update_runs_no_pipeline_again(opensearch_url: str, namespace: str, service: str) -> None:
-    """Neither the default nor a final pipeline: each counts the times that it sees a document."""
+    """Neither the default nor a final pipeline runs: each counts the documents that pass it."""
     with Elasticsearch(opensearch_url) as es:
         provision(es, TURBINE, namespace=namespace)
         stream, counter = Place(es, stream_name(namespace)), f"oversight-test-counter-{namespace}"
@@ -107,7 +107,9 @@ def test_the_update_runs_no_pipeline_again(opensearch_url: str, namespace: str, 
 def test_documents_of_rolled_over_indices_are_enriched_where_they_are(
     opensearch_url: str, namespace: str, service: str
 ) -> None:
-    """Pending documents lie in three backing indices; ids repeat among them, and each is its own document."""
+    """Pending documents are in three backing indices; the same ids occur in several, and each is a separate
+    document.
+    """
     with Elasticsearch(opensearch_url) as es:
         provision(es, TURBINE, namespace=namespace)
         stream = Place(es, stream_name(namespace))
@@ -125,6 +127,6 @@ def test_documents_of_rolled_over_indices_are_enriched_where_they_are(
             assert {hit["_source"]["oversight"]["status"] for hit in hits} == {"enriched"}
             alerts = [hit for hit in hits if hit["_source"]["event"]["kind"] == "alert"]
             assert alerts
-            assert all(hit["_source"]["rule"]["ruleset"] == "oversight" for hit in alerts)  # it is our stream
+            assert all(hit["_source"]["rule"]["ruleset"] == "oversight" for hit in alerts)  # the stream is ours
         finally:
             remove(es, namespace)

@@ -29,7 +29,7 @@ from tests.waiting import WAIT_S
 
 ROOT = Path(__file__).resolve().parents[4]
 ON_THE_EMBEDDED = pytest.mark.parametrize("engine_url", ["embedded"], indirect=True)
-"""What is compared is not of an engine's kind; that each gives back what it was given, the second run shows on all."""
+"""The comparison does not depend on the engine; the test of the second run shows that each returns what was stored."""
 
 
 @pytest.fixture
@@ -39,8 +39,8 @@ def installation(es: Elasticsearch, namespace: str) -> Iterator[str]:
     remove(es, namespace)
 
 
-def test_a_second_run_makes_no_write(es: Elasticsearch, engine_url: str, installation: str) -> None:
-    """`oversight provision` belongs into every start script."""
+def test_a_second_run_writes_nothing(es: Elasticsearch, engine_url: str, installation: str) -> None:
+    """`oversight provision` belongs in every start script."""
     steps: list[Change] = []
     first = provision(es, KDD99, namespace=installation, on_step=steps.append)
     assert first == steps
@@ -49,13 +49,13 @@ def test_a_second_run_makes_no_write(es: Elasticsearch, engine_url: str, install
     second = provision(counting, KDD99, namespace=installation)
     counting.close()
     assert counting.writes == []
-    assert counting.requests <= 12, "each costs a start script a round trip"
+    assert counting.requests <= 12, "each request delays a start script by a round trip"
     assert {step.action for step in second} == {Action.UNCHANGED}
     assert [step.name for step in second] == [step.name for step in first]
 
 
 def test_a_changed_model_updates_what_depends_on_it(es: Elasticsearch, installation: str) -> None:
-    """A feature that the model gains is parsed and mapped after the next run, and nothing else is written."""
+    """The next run parses and maps a feature that the model gains, and writes nothing else."""
     provision(es, KDD99, namespace=installation)
     more = dataclasses.replace(KDD99, features=(*KDD99.features, Feature("entropy", "kdd99.entropy", "float")))
     steps = provision(es, more, namespace=installation)
@@ -72,7 +72,7 @@ def test_a_changed_model_updates_what_depends_on_it(es: Elasticsearch, installat
 
 @pytest.mark.opensearch
 def test_a_feature_of_another_type_begins_a_new_index(opensearch_url: str, namespace: str) -> None:
-    """A mapping cannot change its type, and no event may be lost over that."""
+    """A mapping cannot change the type of a field, and no event may be lost because of that."""
     other = [Feature("hot", "kdd99.hot", "string", vocabulary=("a",)) if f.name == "hot" else f for f in KDD99.features]
     with Elasticsearch(opensearch_url, request_timeout=WAIT_S) as es:
         try:
@@ -86,22 +86,26 @@ def test_a_feature_of_another_type_begins_a_new_index(opensearch_url: str, names
 
 
 @ON_THE_EMBEDDED
-def test_what_a_run_would_write_is_told_without_a_write(es: Elasticsearch, engine_url: str, installation: str) -> None:
-    """`oversight check` asks it: pipelines of another model let events fail that this one could predict."""
+def test_a_plan_lists_the_writes_of_a_run_and_writes_nothing(
+    es: Elasticsearch, engine_url: str, installation: str
+) -> None:
+    """`oversight check` uses it: with the pipelines of another model, events fail that this model could predict."""
     counting = WritesCounted(engine_url)
     assert len(outdated(counting, KDD99, namespace=installation)) > len(PIPELINES)
     provision(es, KDD99, namespace=installation)
     assert outdated(counting, KDD99, namespace=installation) == []
     of_pipelines = {resource.name for resource in outdated(counting, FLOW, namespace=installation)}
     assert of_pipelines >= {pipeline_id(name, installation) for name in ("csv", "failure", "features", "router")}
-    assert of_pipelines <= {pipeline_id(name, installation) for name in (*PIPELINES, "stream")}  # it names its model
+    assert of_pipelines <= {
+        pipeline_id(name, installation) for name in (*PIPELINES, "stream")
+    }  # the description names the model
     assert counting.writes == []
     counting.close()
 
 
 @ON_THE_EMBEDDED
-def test_what_someone_changed_by_hand_is_kept_until_forced(es: Elasticsearch, installation: str) -> None:
-    """The content is compared, not only a mark that we left; an admin's edit is not lost over an upgrade."""
+def test_a_resource_that_someone_changed_by_hand_is_kept_unless_forced(es: Elasticsearch, installation: str) -> None:
+    """The content is compared, not only our mark; an administrator's edit survives an upgrade."""
     provision(es, KDD99, namespace=installation)
     name = f"oversight-csv-{installation}"
     stored = dict(es.ingest.get_pipeline(id=name)[name])
@@ -115,8 +119,8 @@ def test_what_someone_changed_by_hand_is_kept_until_forced(es: Elasticsearch, in
 
 
 @ON_THE_EMBEDDED
-def test_removing_leaves_nothing_and_may_be_repeated(es: Elasticsearch, installation: str) -> None:
-    """Tests clean up after themselves in a cluster that others use."""
+def test_a_removal_leaves_nothing_and_can_be_repeated(es: Elasticsearch, installation: str) -> None:
+    """Tests clean up after themselves in a shared cluster."""
     provision(es, KDD99, namespace=installation)
     remove(es, installation)
     remove(es, installation)
@@ -124,7 +128,7 @@ def test_removing_leaves_nothing_and_may_be_repeated(es: Elasticsearch, installa
 
 
 def test_another_model_runs_through_the_same_pipelines(es: Elasticsearch, installation: str) -> None:
-    """The pipelines know of the model what its contract says: CSV, JSON and fields of a turbine."""
+    """The pipelines follow the model's contract: CSV, JSON and fields of a turbine."""
     provision(es, TURBINE, namespace=installation)
     documents: list[dict[str, Any]] = [
         {"message": "61.5,steady,1.2,healthy"},
@@ -146,7 +150,7 @@ def test_another_model_runs_through_the_same_pipelines(es: Elasticsearch, instal
 
 @pytest.mark.opensearch
 def test_the_first_write_goes_into_a_data_stream(opensearch_url: str, namespace: str) -> None:
-    """Nothing is created by the way: the stream is there, with our mapping, before the first event."""
+    """The stream exists, with our mapping, before the first event."""
     with Elasticsearch(opensearch_url, request_timeout=WAIT_S) as es:
         steps = provision(es, KDD99, namespace=namespace)
         try:
@@ -161,10 +165,10 @@ def test_the_first_write_goes_into_a_data_stream(opensearch_url: str, namespace:
 
 
 @pytest.mark.elasticsearch
-def test_elasticsearch_takes_every_document_that_the_pipelines_make(
+def test_elasticsearch_accepts_every_document_that_the_pipelines_write(
     elasticsearch_url: str, embedded_url: str, namespace: str
 ) -> None:
-    """Elasticsearch is stricter about names than the other engines, and here it has no pipelines: it stores their
+    """Elasticsearch is stricter about names than the other engines; this build has no pipelines, so it stores their
     output.
     """
     with (
@@ -186,10 +190,8 @@ def test_elasticsearch_takes_every_document_that_the_pipelines_make(
 
 
 @ON_THE_EMBEDDED
-def test_the_command_says_what_it_did_and_what_comes_next(
-    es: Elasticsearch, engine_url: str, installation: str
-) -> None:
-    """A line for each resource, then what to do next; a script reads the JSON of a second run."""
+def test_the_command_lists_its_changes_and_the_next_step(es: Elasticsearch, engine_url: str, installation: str) -> None:
+    """A line per resource, then what to do next; a script reads the JSON of a second run."""
     environment = {**os.environ, "ELASTICSEARCH_URL": engine_url}
     command = ("provision", "--namespace", installation)
     done = warm.run(*command, env=environment, cwd=ROOT)

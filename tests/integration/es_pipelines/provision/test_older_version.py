@@ -1,6 +1,6 @@
-"""An older Oversight that meets the resources of a newer one: it refuses, and changes nothing.
+"""An older Oversight refuses the resources of a newer one, and changes nothing.
 
-The older one is a wheel of this same tree with another version and one changed resource, in an environment of its own.
+The older one is a wheel of this tree with another version and one changed resource, in its own environment.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from tests.wheels import ROOT, build, copy_sources
 
 OLDER = "0.0.9"
 CHANGED = "json"
-"""The pipeline that the older version has in another form."""
+"""The older version has another form of this pipeline."""
 
 
 def _tree(folder: Path) -> Path:
-    """The files that a wheel is made of, with the older version and the changed pipeline."""
+    """The files for a wheel, with the older version and the changed pipeline."""
     copy_sources(folder)
     project = (folder / "pyproject.toml").read_text(encoding="utf-8")
     version = f'version = "{own_version()}"'
@@ -41,14 +41,14 @@ def _tree(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment that holds the older wheel, and the libraries of this one."""
+    """The Python of an environment with the older wheel, and with the libraries of this environment."""
     folder = tmp_path_factory.mktemp("older")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
     wheel = build(_tree(folder / "tree"), folder / "wheels")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "env"], check=True)
     (packages,) = (folder / "env" / "lib").glob("python*/site-packages")
     subprocess.run([*pip, "install", "--no-deps", "--target", packages, wheel], check=True)
-    # A path in a .pth file brings the libraries there, and not this checkout: its own .pth file is not read.
+    # The path in this .pth file adds the libraries, but not this checkout: Python does not read .pth files there.
     (packages / "libraries.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
     return folder / "env" / "bin" / "python"
 

@@ -1,5 +1,6 @@
-"""What is found before the first write: on real engines what they can show, else on one whose answer to one question is
-replaced by what Elasticsearch documents (too old, no disk left, red, privileges that are missing)."""
+"""Problems found before the first write: on real engines where they can show them, otherwise behind a proxy that
+returns the documented response of Elasticsearch (too old, full disk, red, missing privileges).
+"""
 
 from __future__ import annotations
 
@@ -31,19 +32,19 @@ GB = 2**30
 MINE = "lab"
 STREAM = stream_name(MINE)
 ON_THE_EMBEDDED = pytest.mark.parametrize("engine_url", ["embedded"], indirect=True)
-"""Templates are told in one form by all engines."""
+"""All engines return templates in the same form."""
 
 
 @pytest.fixture
 def proxy(embedded_url: str) -> Iterator[FaultProxy]:
-    """A real server before the embedded engine."""
+    """A proxy in front of the embedded engine."""
     found = FaultProxy(embedded_url)
     yield found
     found.close()
 
 
 def answering(answers: Mapping[str, tuple[int, Any]]) -> Callable[[Call, Callable[[], Reply]], Reply]:
-    """Replace the answer to requests whose path begins so; `/` is the root alone."""
+    """Replace the response to requests whose path begins with a key; `/` is the root only."""
 
     def fault(request: Call, forward: Callable[[], Reply]) -> Reply:
         path = request.path.partition("?")[0]
@@ -56,7 +57,7 @@ def answering(answers: Mapping[str, tuple[int, Any]]) -> Callable[[Call, Callabl
 
 
 def planned(proxy: FaultProxy, answers: Mapping[str, tuple[int, Any]]) -> Plan:
-    """The plan where the cluster answers so; nothing may have been written for it."""
+    """The plan with these responses of the cluster; planning must not write."""
     proxy.fault = answering(answers)
     with WritesCounted(proxy.url) as es:
         found, _, _ = plan(es, KDD99, namespace=MINE)
@@ -136,10 +137,10 @@ _HEADROOM = {
         "no processors",
     ],
 )
-def test_what_could_stop_us_is_named_before_a_write(
+def test_problems_are_named_before_a_write(
     proxy: FaultProxy, answers: Mapping[str, tuple[int, Any]], stops: bool, says: str
 ) -> None:
-    """What stops is in the way and nothing is planned; the rest is a note."""
+    """A problem that stops the run is in the way and nothing is planned; the others are notes."""
     found = planned(proxy, answers)
     (finding,) = [finding for finding in found.findings if says in finding.says]
     assert finding.stops == stops
@@ -151,7 +152,7 @@ def test_what_could_stop_us_is_named_before_a_write(
 def test_a_cluster_that_is_starting_is_one_line(
     proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It answers who it is before it has elected a master; the next questions are 503."""
+    """It answers `/` before it has elected a master; the next requests are 503."""
     starting = {"error": {"type": "master_not_discovered_exception", "reason": None}, "status": 503}
     proxy.fault = answering({"/_cluster": (503, starting), "/_security": (400, {}), "/_license": (503, starting)})
     monkeypatch.chdir(tmp_path)
@@ -165,14 +166,14 @@ def test_a_cluster_that_is_starting_is_one_line(
 
 
 @pytest.mark.parametrize("words", [["--plan"], ["--check"]], ids=["plan", "check"])
-def test_a_plan_that_was_stopped_does_not_say_that_nothing_is_there(
+def test_a_stopped_plan_does_not_say_that_resources_are_missing(
     proxy: FaultProxy,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     words: list[str],
 ) -> None:
-    """What stands was not looked at; both end with 1."""
+    """The run did not look at the existing resources; both commands end with 1."""
     proxy.fault = answering({"/_cat/allocation": _disk(30)})
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ELASTICSEARCH_URL", proxy.url)
@@ -184,25 +185,25 @@ def test_a_plan_that_was_stopped_does_not_say_that_nothing_is_there(
 
 
 def test_a_disk_of_unknown_size_is_no_finding(proxy: FaultProxy) -> None:
-    """Some file systems say 0 of 0 bytes."""
+    """Some file systems report 0 of 0 bytes."""
     assert planned(proxy, {"/_cat/allocation": _disk(0, 0)}).findings == ()
 
 
-def test_disks_that_nobody_watches_are_no_finding(proxy: FaultProxy) -> None:
-    """Where the thresholds are switched off Elasticsearch writes until the disk is full."""
+def test_disks_without_watermarks_are_no_finding(proxy: FaultProxy) -> None:
+    """Without watermarks Elasticsearch writes until the disk is full."""
     off = _settings(**{"cluster.routing.allocation.disk.threshold_enabled": "false"})
     assert planned(proxy, {"/_cat/allocation": _disk(30), "/_cluster/settings": off}).findings == ()
 
 
-def test_the_licence_is_told_and_asks_for_nothing(proxy: FaultProxy) -> None:
-    """Oversight runs on any; where there is none to ask for, nothing is said."""
+def test_the_licence_is_shown_and_every_licence_is_accepted(proxy: FaultProxy) -> None:
+    """Oversight runs on any licence; engines without one get no line."""
     assert planned(proxy, {"/_license": (200, _LICENCE)}).facts["licence"] == "basic"
     assert planned(proxy, {}).facts["licence"] == ""
 
 
 @pytest.mark.elasticsearch
 def test_every_missing_privilege_is_named_with_the_request_that_needs_it(secured_url: str, namespace: str) -> None:
-    """Asked of a real Elasticsearch with security, as a user that may do one part of the work."""
+    """A real Elasticsearch with security, as a user with a part of the privileges."""
     name, stream = f"oversight-test-{namespace}", stream_name(namespace)
     with Elasticsearch(secured_url, basic_auth=("elastic", PASSWORD)) as admin:
         admin.security.put_role(name=name, cluster=["monitor", "manage_ingest_pipelines"])
@@ -232,8 +233,10 @@ def test_every_missing_privilege_is_named_with_the_request_that_needs_it(secured
 
 
 @pytest.mark.elasticsearch
-def test_an_elasticsearch_without_its_modules_is_told_what_it_lacks(elasticsearch_url: str, namespace: str) -> None:
-    """The engine at hand has no ingest modules: that is found by asking, and nothing is written."""
+def test_an_elasticsearch_without_its_modules_is_refused_with_what_it_lacks(
+    elasticsearch_url: str, namespace: str
+) -> None:
+    """The engine has no ingest modules: the preflight finds that out, and nothing is written."""
     with WritesCounted(elasticsearch_url) as es:
         with pytest.raises(InputError, match="nothing was written: a node lacks the ingest processors date"):
             provision(es, KDD99, namespace=namespace)
@@ -248,7 +251,7 @@ def installation(es: Elasticsearch, namespace: str) -> Iterator[str]:
 
 
 def refused(url: str, namespace: str) -> str:
-    """Why nothing is provisioned there."""
+    """The reason why nothing is provisioned there."""
     with WritesCounted(url) as es:
         with pytest.raises(InputError) as caught:
             provision(es, KDD99, namespace=namespace, force=True)
@@ -258,7 +261,7 @@ def refused(url: str, namespace: str) -> str:
 
 @ON_THE_EMBEDDED
 def test_a_template_of_higher_priority_is_named(es: Elasticsearch, engine_url: str, installation: str) -> None:
-    """It would take our stream's settings and mapping in silence: a pipeline that runs and shows nothing."""
+    """It would silently replace our stream's settings and mapping, and the dashboards would stay empty."""
     name = f"theirs-{installation}"
     es.indices.put_index_template(name=name, index_patterns=[f"logs-oversight.*-{installation}"], priority=501)
     try:
@@ -271,14 +274,10 @@ def test_a_template_of_higher_priority_is_named(es: Elasticsearch, engine_url: s
 
 
 @pytest.mark.parametrize("what", ["index", "alias"])
-def test_an_index_that_is_there_already_is_named(
-    es: Elasticsearch, engine_url: str, installation: str, what: str
-) -> None:
-    """Made by a shipper that was faster, or by somebody for something else: it is not touched, not even by
-    `--force`.
-    """
+def test_an_existing_index_is_named(es: Elasticsearch, engine_url: str, installation: str, what: str) -> None:
+    """A faster shipper created it, or another program: it is not touched, not even with `--force`."""
     stream = stream_name(installation)
-    index = stream if what == "index" else f"somebody-{installation}"
+    index = stream if what == "index" else f"foreign-{installation}"
     es.indices.create(index=index, aliases={} if what == "index" else {stream: {}})
     try:
         assert "OVERSIGHT_NAMESPACE" in refused(engine_url, installation)
@@ -289,8 +288,8 @@ def test_an_index_that_is_there_already_is_named(
 
 
 @pytest.mark.opensearch
-def test_a_stream_that_a_shipper_made_before_us_is_named(opensearch_url: str, namespace: str) -> None:
-    """Its mapping is whatever its first document gave; it would never be right."""
+def test_a_stream_that_a_shipper_created_before_is_named(opensearch_url: str, namespace: str) -> None:
+    """Its mapping was guessed from its first document and would never be right."""
     name, stream = f"theirs-{namespace}", stream_name(namespace)
     with Elasticsearch(opensearch_url) as es:
         es.indices.put_index_template(name=name, index_patterns=[stream], priority=100, data_stream={})
@@ -302,10 +301,10 @@ def test_a_stream_that_a_shipper_made_before_us_is_named(opensearch_url: str, na
             es.indices.delete_index_template(name=name)
 
 
-def test_foreign_resources_of_our_names_are_all_named_and_never_touched(
+def test_foreign_resources_with_our_names_are_all_named_and_never_touched(
     es: Elasticsearch, engine_url: str, installation: str
 ) -> None:
-    """Neither provisioning nor removing writes over what somebody else made."""
+    """Neither provisioning nor removal overwrites resources of others."""
     pipeline, template = f"oversight-csv-{installation}", f"oversight-model-{installation}"
     es.ingest.put_pipeline(id=pipeline, description="mine", processors=[])
     es.cluster.put_component_template(name=template, template={"settings": {"index.codec": "best_compression"}})
@@ -323,7 +322,7 @@ def test_foreign_resources_of_our_names_are_all_named_and_never_touched(
 
 @ON_THE_EMBEDDED
 def test_what_a_newer_oversight_wrote_is_not_downgraded(es: Elasticsearch, engine_url: str, installation: str) -> None:
-    """An old command on some machine must not undo an upgrade; where the content is the same nothing is wrong."""
+    """An old command on some machine must not undo an upgrade; the same content is no problem."""
     provision(es, KDD99, namespace=installation)
     name = f"oversight-fields-{installation}"
     stored = dict(es.cluster.get_component_template(name=name)["component_templates"][0]["component_template"])
@@ -339,8 +338,8 @@ def _arguments(stored: Mapping[str, Any]) -> dict[str, Any]:
     return {"template": stored["template"], "meta": stored["_meta"]}
 
 
-def test_a_stream_that_takes_no_events_is_named(es: Elasticsearch, engine_url: str, installation: str) -> None:
-    """A full disk leaves such a block behind, and nothing of ours is written beside it."""
+def test_a_stream_that_refuses_events_is_named(es: Elasticsearch, engine_url: str, installation: str) -> None:
+    """A full disk leaves such a block behind, and the run writes nothing."""
     stream = stream_name(installation)
     provision(es, KDD99, namespace=installation)
     es.indices.put_settings(index=stream, settings={"index.blocks.read_only_allow_delete": True})

@@ -1,4 +1,4 @@
-"""What a removal must not take: events that it does not see at once, and what others made in our neighbourhood."""
+"""What a removal must keep: events that a first look does not show, and resources of others with similar names."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from tests.pipelines import KDD99, LINE, creations
 from tests.waiting import WAIT_S
 
 ON_THE_EMBEDDED = pytest.mark.parametrize("engine_url", ["embedded"], indirect=True)
-"""A mark is read in one form from all engines."""
+"""All engines return a mark in the same form."""
 HEADERS = {"content-type": "application/json", "x-elastic-product": "Elasticsearch"}
 
 
 @pytest.fixture
 def installation(es: Elasticsearch, namespace: str) -> Iterator[str]:
-    """A namespace that is provisioned, and whose resources are removed afterwards."""
+    """A provisioned namespace, whose resources are removed afterwards."""
     provision(es, KDD99, namespace=namespace)
     yield namespace
     remove(es, namespace)
@@ -36,13 +36,13 @@ def installation(es: Elasticsearch, namespace: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def standing() -> str:
-    """The namespace of one installation that is only looked at."""
+    """The namespace of one installation that the tests only read."""
     return f"standing{uuid.uuid4().hex[:8]}"
 
 
 @pytest.fixture(scope="module")
 def streams(opensearch_url: str, standing: str) -> Iterator[Elasticsearch]:
-    """The engine that has data streams, with that installation in it."""
+    """The engine with data streams, with that installation in it."""
     with Elasticsearch(opensearch_url, request_timeout=WAIT_S) as es:
         provision(es, KDD99, namespace=standing)
         yield es
@@ -54,8 +54,8 @@ def _planned(es: Elasticsearch, namespace: str, **options: Any) -> dict[str, Cha
 
 
 def _with_failure_store(stream: str, count: tuple[int, Any]) -> Callable[[Call, Callable[[], Reply]], Reply]:
-    """As Elasticsearch documents it: the stream names the indices of its failure store, `::failures` is how they are
-    searched.
+    """As Elasticsearch documents it: the stream lists the indices of its failure store, and `::failures`
+    searches them.
     """
 
     def answer(request: Call, forward: Callable[[], Reply]) -> Reply:
@@ -90,7 +90,9 @@ FAILURES: list[tuple[tuple[int, Any], str]] = [
 def test_what_the_failure_store_kept_is_data_as_well(
     streams: Elasticsearch, opensearch_url: str, standing: str
 ) -> None:
-    """Events that the mapping refused are nowhere else, and go with the stream; an ordinary count does not see them."""
+    """Only the failure store has the events that the mapping refused; it goes with the stream, and a normal count
+    misses it.
+    """
     stream = stream_name(standing)
     assert streams.count(index=stream)["count"] == 0
     proxy = FaultProxy(opensearch_url)
@@ -104,8 +106,8 @@ def test_what_the_failure_store_kept_is_data_as_well(
         proxy.close()
 
 
-def test_a_shard_that_does_not_answer_holds_documents(engine_url: str, installation: str) -> None:
-    """An older index is red, the newest is empty: what is counted is not all there is."""
+def test_a_shard_that_does_not_answer_may_hold_documents(engine_url: str, installation: str) -> None:
+    """An older index is red and the newest is empty: the count is incomplete."""
     stream = stream_name(installation)
 
     def silent(request: Call, forward: Callable[[], Reply]) -> Reply:
@@ -126,7 +128,7 @@ def test_a_shard_that_does_not_answer_holds_documents(engine_url: str, installat
 
 
 def test_an_event_that_arrives_after_the_plan_is_not_deleted(es: Elasticsearch, installation: str) -> None:
-    """It is looked once more right before; what is left is whole, and the next run lists what stays."""
+    """The run counts again right before the deletion; the rest is complete, and the next run lists what stays."""
     stream = stream_name(installation)
     planned, asked = plan_removal(es, installation)
     es.bulk(index=stream, operations=creations([{"message": LINE}]))
@@ -140,10 +142,8 @@ def test_an_event_that_arrives_after_the_plan_is_not_deleted(es: Elasticsearch, 
 
 
 @pytest.mark.opensearch
-def test_a_stream_whose_template_somebody_else_made_is_not_ours(opensearch_url: str, namespace: str) -> None:
-    """A template of our name without our mark, and a stream that came from it: not even `--with-data --force` takes
-    them.
-    """
+def test_a_stream_of_a_foreign_template_is_not_ours(opensearch_url: str, namespace: str) -> None:
+    """A template with our name but without our mark, and its stream: not even `--with-data --force` deletes them."""
     name, stream = f"oversight-stream-{namespace}", stream_name(namespace)
     with Elasticsearch(opensearch_url) as es:
         es.indices.put_index_template(name=name, index_patterns=[stream], priority=100, data_stream={})
@@ -160,7 +160,7 @@ def test_a_stream_whose_template_somebody_else_made_is_not_ours(opensearch_url: 
 
 @pytest.mark.opensearch
 def test_a_pipeline_that_a_stream_of_a_longer_name_uses_stays(streams: Elasticsearch, standing: str) -> None:
-    """The indices behind `...-a-b` begin with the name of those behind `...-a`, and are somebody else's."""
+    """The names of the indices of `...-a-b` begin with the name of those of `...-a`, and belong to someone else."""
     name, stream = f"theirs-{standing}", f"{stream_name(standing)}-b"
     router = f"oversight-router-{standing}"
     template: dict[str, Any] = {"settings": {"index.default_pipeline": router}}
@@ -180,7 +180,7 @@ def test_a_pipeline_that_a_stream_of_a_longer_name_uses_stays(streams: Elasticse
 
 @pytest.mark.opensearch
 def test_a_pipeline_that_a_legacy_template_names_stays(streams: Elasticsearch, standing: str) -> None:
-    """The next index that it makes would refuse every document."""
+    """The next index of that template would refuse every document."""
     name, router = f"theirs-{standing}", f"oversight-router-{standing}"
     body: dict[str, Any] = {"index_patterns": [name], "settings": {"index.default_pipeline": router}}
     streams.perform_request("PUT", f"/_template/{name}", headers=HEADERS, body=body)
@@ -192,8 +192,10 @@ def test_a_pipeline_that_a_legacy_template_names_stays(streams: Elasticsearch, s
 
 
 @ON_THE_EMBEDDED
-def test_what_a_newer_oversight_wrote_is_removed_by_that_one_or_by_force(es: Elasticsearch, installation: str) -> None:
-    """It may know of data that this version does not, and of more that belongs to the installation."""
+def test_resources_of_a_newer_oversight_are_removed_only_by_it_or_with_force(
+    es: Elasticsearch, installation: str
+) -> None:
+    """The newer version may have data and resources that this version does not know."""
     name = f"oversight-fields-{installation}"
     stored = dict(es.cluster.get_component_template(name=name)["component_templates"][0]["component_template"])
     stored["_meta"]["oversight"]["version"] = "99.0.0"

@@ -1,4 +1,4 @@
-"""How many HTTP requests a run sends: each costs a start script a round trip."""
+"""How many HTTP requests a run sends: each delays a start script by a round trip."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MOST = 12
 def counted(
     request: pytest.FixtureRequest, namespace: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[FaultProxy]:
-    """A proxy before an engine, which the command talks to."""
+    """A proxy in front of an engine; the command connects to it."""
     url = request.getfixturevalue(request.param)
     proxy = FaultProxy(url)
     monkeypatch.chdir(tmp_path)
@@ -60,14 +60,16 @@ def test_a_second_run_sends_at_most_twelve_requests(counted: FaultProxy) -> None
 @pytest.mark.elasticsearch
 @pytest.mark.parametrize("counted", ["elasticsearch_url"], indirect=True)
 def test_a_run_that_is_refused_sends_no_more(counted: FaultProxy) -> None:
-    """Elasticsearch without its modules: one read shows what it lacks. A first run asks two features more."""
+    """Elasticsearch without its modules: one read shows what it lacks. A first run checks two more features."""
     assert CliRunner().invoke(command, ["--plan"]).exit_code == 1
     assert 0 < len(counted.calls) <= MOST + 2, [f"{call.method} {call.path}" for call in counted.calls]
 
 
 @pytest.mark.elasticsearch
-def test_what_our_templates_hold_is_not_asked_again(elasticsearch_url: str, namespace: str) -> None:
-    """Elasticsearch has index modes, lifecycle and failure store. Three requests find that, and then none."""
+def test_features_that_our_templates_use_are_not_checked_again(elasticsearch_url: str, namespace: str) -> None:
+    """Elasticsearch has index modes, lifecycle and failure store: three requests find that, and later runs
+    send none.
+    """
     stream = stream_name(namespace)
     template = {"lifecycle": {"enabled": True}, "data_stream_options": {"failure_store": {"enabled": True}}}
     settings = {"template": {"settings": {"index": {"mode": "standard"}}}}

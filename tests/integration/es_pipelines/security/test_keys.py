@@ -1,5 +1,5 @@
-"""Files of API keys: made once, never overwritten, rotated on demand, ended with the installation. No secret is
-shown.
+"""Files of API keys: created once, never overwritten, rotated on demand, invalidated with the installation, no secret
+printed.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ pytestmark = pytest.mark.elasticsearch
 
 @pytest.fixture
 def admin(secured_url: str) -> Iterator[Elasticsearch]:
-    """The user who may do everything."""
+    """A client of the user with every privilege."""
     with Elasticsearch(secured_url, basic_auth=("elastic", PASSWORD), request_timeout=WAIT_S) as es:
         yield es
 
 
 @pytest.fixture(scope="module")
 def used(secured_url: str) -> Iterator[list[str]]:
-    """Namespaces of these tests, whose keys are all ended at once: it takes Elasticsearch a second each time."""
+    """Namespaces of these tests; their keys are invalidated all at once, because each request takes a second."""
     namespaces: list[str] = []
     yield namespaces
     with Elasticsearch(secured_url, basic_auth=("elastic", PASSWORD), request_timeout=WAIT_S) as es:
@@ -94,14 +94,14 @@ def test_a_second_run_keeps_every_key_and_every_byte(
     assert all(len(keys) == 1 for keys in valid_keys(admin, namespace).values())
 
 
-def test_rotation_gives_each_part_a_new_key_and_ends_all_old_ones(
+def test_rotation_gives_each_part_a_new_key_and_invalidates_all_old_ones(
     made: dict[str, KeyFile], admin: Elasticsearch, tmp_path: Path, namespace: str, secured_url: str
 ) -> None:
-    """Also one that was lost: nobody has its file any more."""
+    """This includes a lost key whose file no longer exists."""
     lost = make_key(admin, PARTS["watcher"], namespace)
     old = {part: read_key(file.path) for part, file in made.items()}
-    told = {file.part: file for file in write_keys(admin, tmp_path / "keys", namespace)}
-    assert told["watcher"].others == (lost.id,)
+    files = {file.part: file for file in write_keys(admin, tmp_path / "keys", namespace)}
+    assert files["watcher"].others == (lost.id,)
     rotated = write_keys(admin, tmp_path / "keys", namespace, rotate=True, expiration="90d")
     assert {file.outcome for file in rotated} == {KeyOutcome.ROTATED}
     assert all(file.until.startswith("valid until 20") for file in rotated)
@@ -116,7 +116,7 @@ def test_rotation_gives_each_part_a_new_key_and_ends_all_old_ones(
 def test_a_file_whose_key_elasticsearch_does_not_know_is_never_overwritten(
     made: dict[str, KeyFile], admin: Elasticsearch, tmp_path: Path, namespace: str
 ) -> None:
-    """Of another cluster or installation, or ended: whoever wrote it may still need it."""
+    """It is of another cluster or installation, or invalidated: its owner may still need it."""
     admin.security.invalidate_api_key(ids=[made["watcher"].id])
     before = made["watcher"].path.read_bytes()
     for message in (
@@ -147,14 +147,16 @@ def test_a_key_of_an_earlier_version_gets_the_privileges_of_this_one_and_keeps_i
     }
 
 
-def test_a_folder_that_cannot_be_written_costs_no_key(admin: Elasticsearch, tmp_path: Path, namespace: str) -> None:
+def test_no_key_is_created_for_a_folder_that_cannot_be_written(
+    admin: Elasticsearch, tmp_path: Path, namespace: str
+) -> None:
     (tmp_path / "keys").write_text("a file", encoding="utf-8")
     with pytest.raises(InputError, match=r"cannot be (written to|read) \(Not a directory\)"):
         write_keys(admin, tmp_path / "keys", namespace)
     assert valid_keys(admin, namespace) == {part: [] for part in PARTS}
 
 
-def test_an_expiry_that_is_none_and_a_key_that_would_make_keys_are_explained(
+def test_an_invalid_expiry_and_a_key_that_would_create_keys_are_explained(
     admin: Elasticsearch, tmp_path: Path, namespace: str, secured_url: str
 ) -> None:
     with pytest.raises(SettingsError, match=r"did not create an API key for the shipper .*as 90d"):
@@ -209,7 +211,7 @@ def test_roles_are_planned_compared_kept_and_removed_like_the_rest(admin: Elasti
     assert Role().find(read_stored(admin, namespace, (), roles=True), []) == []
 
 
-def test_an_installations_removal_ends_its_keys(
+def test_an_installations_removal_invalidates_its_keys(
     made: dict[str, KeyFile], admin: Elasticsearch, namespace: str, secured_url: str
 ) -> None:
     standing = ApiKey().find(read_stored(admin, namespace, (), roles=False, keys=True), [])
@@ -222,7 +224,7 @@ def test_an_installations_removal_ends_its_keys(
     assert not _signs_in(secured_url, read_key(made["shipper"].path))
 
 
-def test_the_keys_of_a_dataset_have_files_of_their_own_and_reach_no_other_dataset(
+def test_the_keys_of_a_dataset_have_their_own_files_and_reach_no_other_dataset(
     made: dict[str, KeyFile], admin: Elasticsearch, namespace: str, secured_url: str, tmp_path: Path
 ) -> None:
     river = {file.part: file for file in write_keys(admin, tmp_path / "keys", namespace, "river")}
@@ -249,4 +251,4 @@ def test_the_keys_of_a_dataset_have_files_of_their_own_and_reach_no_other_datase
         }
     finally:
         admin.security.invalidate_api_key(ids=[file.id for file in river.values()])
-    assert _signs_in(secured_url, read_key(made["shipper"].path)), "the keys of the other dataset were ended"
+    assert _signs_in(secured_url, read_key(made["shipper"].path)), "the keys of the other dataset are no longer valid"

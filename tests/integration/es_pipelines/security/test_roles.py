@@ -1,4 +1,4 @@
-"""Each part's API key does what its part does, and nothing else. On the engine with security, over plain indices."""
+"""Each part's API key allows what its part does, and nothing else. On the engine with security, over plain indices."""
 
 from __future__ import annotations
 
@@ -44,26 +44,26 @@ pytestmark = pytest.mark.elasticsearch
 
 NAMESPACE, OTHER = "rolesmine", "rolestheirs"
 STREAM, ALERTS = stream_name(NAMESPACE), alerts_index(NAMESPACE)
-FOREIGN = (stream_name(OTHER), heartbeat_index(OTHER), alerts_index(OTHER), "somebodys-index")
+FOREIGN = (stream_name(OTHER), heartbeat_index(OTHER), alerts_index(OTHER), "foreign-index")
 
 
 @pytest.fixture(scope="module")
 def admin(secured_url: str) -> Iterator[Elasticsearch]:
-    """The user who may do everything."""
+    """A client of the user with every privilege."""
     with Elasticsearch(secured_url, basic_auth=("elastic", PASSWORD), request_timeout=WAIT_S) as es:
         yield es
 
 
 @pytest.fixture(scope="module")
 def enrich_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real enrich service with the small model."""
+    """URL of a real enrich service with the small model."""
     with enrich_service(write_model(tmp_path_factory.mktemp("model") / "model.onnx")) as url:
         yield url
 
 
 @pytest.fixture(scope="module")
 def place(admin: Elasticsearch) -> Iterator[Place]:
-    """An installation with 20 pending documents; another one's indices beside it."""
+    """An installation with 20 pending documents; beside it the indices of another installation."""
     ours = Place(admin, STREAM)
     ours.create()
     admin.indices.create(index=ALERTS, **alerts_body())
@@ -78,7 +78,7 @@ def place(admin: Elasticsearch) -> Iterator[Place]:
 
 @pytest.fixture(scope="module")
 def keys(admin: Elasticsearch, secured_url: str, place: Place) -> Iterator[dict[str, Elasticsearch]]:
-    """A client with the key of each part."""
+    """A client for the key of each part."""
     secrets = {name: make_key(admin, part, NAMESPACE) for name, part in PARTS.items()}
     clients = {
         name: Elasticsearch(secured_url, api_key=secret.encoded, request_timeout=WAIT_S)
@@ -90,7 +90,7 @@ def keys(admin: Elasticsearch, secured_url: str, place: Place) -> Iterator[dict[
     admin.security.invalidate_api_key(ids=[secret.id for secret in secrets.values()])
 
 
-def test_the_watcher_predicts_writes_heartbeats_and_looks_at_the_queue(
+def test_the_watcher_predicts_writes_heartbeats_and_counts_the_queue(
     keys: dict[str, Elasticsearch], place: Place, enrich_url: str
 ) -> None:
     config = watch_run(STREAM, enrich_url, once=True, namespace=NAMESPACE, heartbeat_s=0.1)
@@ -109,7 +109,7 @@ def test_the_watcher_predicts_writes_heartbeats_and_looks_at_the_queue(
 def test_the_shipper_ships_and_finds_what_is_stored_when_its_registry_is_lost(
     keys: dict[str, Elasticsearch], admin: Elasticsearch, place: Place, tmp_path: Path
 ) -> None:
-    """The pipeline is an empty one, because this engine has no processors."""
+    """The pipeline is empty, because this engine has no processors."""
     admin.indices.put_settings(index=STREAM, settings={"default_pipeline": f"oversight-router-{NAMESPACE}"})
     file = tmp_path / "alpha.csv"
     file.write_text("".join(f"line {number}\n" for number in range(30)), encoding="utf-8")
@@ -146,7 +146,7 @@ def test_a_shipper_that_may_not_read_ships_each_line_once_and_says_what_it_canno
     admin.security.invalidate_api_key(ids=[key["id"]])
 
 
-def test_a_key_says_what_it_may_do_beyond_its_part(
+def test_the_privileges_of_a_key_beyond_its_part_are_named(
     keys: dict[str, Elasticsearch], admin: Elasticsearch, secured_url: str
 ) -> None:
     for name, es in keys.items():
@@ -199,20 +199,20 @@ def test_dashboards_and_console_read_events_alerts_and_heartbeats(keys: dict[str
 
 
 def _bulk(es: Elasticsearch, action: dict[str, Any], source: dict[str, Any] | None = None) -> None:
-    """A bulk request of one action; its item's 403 is raised as that of the request would be."""
+    """Send a bulk request of one action; raise its item's 403 like the 403 of a request."""
     answer = es.bulk(operations=[action, *([source] if source is not None else [])])
     (item,) = answer["items"]
-    (told,) = item.values()
-    if told.get("status") == 403:
-        raise AuthorizationException("security_exception", answer.meta, told)
-    assert told["status"] < 300, told
+    (outcome,) = item.values()
+    if outcome.get("status") == 403:
+        raise AuthorizationException("security_exception", answer.meta, outcome)
+    assert outcome["status"] < 300, outcome
 
 
 def _id(place: Place) -> str:
     return next(iter(place.all()))
 
 
-NOBODY: dict[str, Callable[[Elasticsearch], object]] = {
+FORBIDDEN: dict[str, Callable[[Elasticsearch], object]] = {
     "delete the stream": lambda es: es.indices.delete(index=STREAM),
     "close the stream": lambda es: es.indices.close(index=STREAM),
     "change its settings": lambda es: es.indices.put_settings(index=STREAM, settings={"number_of_replicas": 1}),
@@ -236,17 +236,17 @@ NOBODY: dict[str, Callable[[Elasticsearch], object]] = {
     "list the indices": lambda es: es.indices.stats(),
     "merge the stream": lambda es: es.indices.forcemerge(index=STREAM),
     "flush the stream": lambda es: es.indices.flush(index=STREAM),
-    "search everywhere": lambda es: es.search(index="somebodys-index,logs-*"),
+    "search everywhere": lambda es: es.search(index="foreign-index,logs-*"),
 }
-"""What no part may do."""
+"""Requests that no part may send."""
 
 
-@pytest.mark.parametrize("what", NOBODY)
+@pytest.mark.parametrize("what", FORBIDDEN)
 def test_no_key_manages_anything(keys: dict[str, Elasticsearch], what: str) -> None:
     for part, es in keys.items():
         refused = False
         try:
-            NOBODY[what](es)
+            FORBIDDEN[what](es)
         except AuthorizationException:
             refused = True
         assert refused, f"the {part}'s key may {what}"
@@ -266,9 +266,7 @@ def test_no_key_reaches_another_index_or_installation(keys: dict[str, Elasticsea
                     request()
 
 
-def test_events_are_deleted_by_nobody_and_changed_by_the_watcher_alone(
-    keys: dict[str, Elasticsearch], place: Place
-) -> None:
+def test_no_part_deletes_events_and_only_the_watcher_changes_them(keys: dict[str, Elasticsearch], place: Place) -> None:
     doc_id = _id(place)
     for part, es in keys.items():
         with pytest.raises(AuthorizationException):
@@ -291,12 +289,10 @@ def test_events_are_deleted_by_nobody_and_changed_by_the_watcher_alone(
         keys["shipper"].search(index=heartbeat_index(NAMESPACE))
 
 
-def test_a_stream_that_is_gone_is_not_made_anew_by_a_late_write(
+def test_a_late_write_does_not_recreate_a_deleted_stream(
     admin: Elasticsearch, secured_url: str, tmp_path: Path
 ) -> None:
-    """Neither part may create it, so nothing without template and pipeline comes to be; the message names what to
-    do.
-    """
+    """No part may create it, so no index without template and pipeline appears; the message names what to do."""
     stream = stream_name("rolesgone")
     secrets = {name: make_key(admin, PARTS[name], "rolesgone") for name in ("shipper", "watcher")}
     with Elasticsearch(secured_url, api_key=secrets["watcher"].encoded) as es, pytest.raises(AuthorizationException):
@@ -329,7 +325,7 @@ def test_a_missing_privilege_is_named_with_the_call_that_needs_it(
 
 
 def test_a_key_that_could_do_less_than_its_part_is_not_left_behind(admin: Elasticsearch, secured_url: str) -> None:
-    """Elasticsearch cuts a key down to what its maker may do, and does not say so."""
+    """Elasticsearch silently limits a key to the privileges of its creator."""
     admin.security.put_role(name="roles-keymaker", cluster=["manage_security"], indices=[])
     admin.security.put_user(username="roles-keymaker", password=PASSWORD, roles=["roles-keymaker"])
     with Elasticsearch(secured_url, basic_auth=("roles-keymaker", PASSWORD), request_timeout=WAIT_S) as es:
@@ -347,7 +343,7 @@ def test_a_key_that_could_do_less_than_its_part_is_not_left_behind(admin: Elasti
     assert names == []
 
 
-def test_the_roles_are_taken_by_elasticsearch_and_give_what_the_keys_have(admin: Elasticsearch) -> None:
+def test_elasticsearch_accepts_the_roles_and_they_equal_the_keys(admin: Elasticsearch) -> None:
     for name, part in PARTS.items():
         role = role_name(name, NAMESPACE)
         admin.security.put_role(name=role, **role_body(part, NAMESPACE))

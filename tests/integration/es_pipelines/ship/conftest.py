@@ -1,4 +1,4 @@
-"""A stream with a small ingest pipeline, made for shipping tests: what the shipper needs and nothing else."""
+"""A stream with a small ingest pipeline for shipping tests: only what the shipper needs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEYWORD = {"type": "keyword", "index": False, "doc_values": False}
 
 
 def mappings(**extra: Any) -> dict[str, Any]:
-    """Mapping that indexes where a line stood and keeps the rest."""
+    """A mapping that indexes the position of a line and stores the rest."""
     log_fields = {"file": {"properties": {"path": {"type": "keyword"}}}, "offset": {"type": "long"}}
     event = {"properties": {"original": KEYWORD, "kind": {"type": "keyword"}}}
     known = {"@timestamp": {"type": "date"}, "log": {"properties": log_fields}, "event": event}
@@ -32,7 +32,7 @@ def mappings(**extra: Any) -> dict[str, Any]:
 def make_stream(
     es: Elasticsearch, stream: str, mapping: dict[str, Any], settings: dict[str, Any] | None = None
 ) -> None:
-    """Pipeline and template; the data stream (or plain index) comes with the first event."""
+    """Create pipeline and template; the first event creates the data stream (or plain index)."""
     es.ingest.put_pipeline(id=f"oversight-test-{stream}", processors=PROCESSORS)
     own = {"index.default_pipeline": f"oversight-test-{stream}", "number_of_replicas": 0, **(settings or {})}
     es.indices.put_index_template(
@@ -45,7 +45,7 @@ def make_stream(
 
 
 def remove_stream(es: Elasticsearch, stream: str) -> None:
-    """Take away what `make_stream` and the test made."""
+    """Remove everything that `make_stream` and the test created."""
     absent = es.options(ignore_status=[400, 404])
     absent.indices.delete_data_stream(name=stream)
     absent.indices.delete(index=stream)
@@ -55,7 +55,7 @@ def remove_stream(es: Elasticsearch, stream: str) -> None:
 
 @pytest.fixture
 def stream(es: Elasticsearch, namespace: str) -> Iterator[str]:
-    """A stream of its own for one test, provisioned and empty."""
+    """An empty provisioned stream for one test."""
     name = stream_name(namespace)
     make_stream(es, name, mappings())
     yield name
@@ -64,7 +64,7 @@ def stream(es: Elasticsearch, namespace: str) -> Iterator[str]:
 
 @pytest.fixture
 def config(stream: str, tmp_path: Path) -> ShipConfig:
-    """Ships to the test's stream, with a registry of its own and short waits."""
+    """Ships to the test's stream, with its own registry and short waits."""
     return ShipConfig(stream, tmp_path / "state", backoff_s=0.05, max_backoff_s=0.2)
 
 

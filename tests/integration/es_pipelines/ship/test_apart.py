@@ -1,4 +1,4 @@
-"""Files of one name on several machines or in several folders: no event of one is taken for an event of the other."""
+"""Files with the same name on several machines or in several folders: their events are never mixed up."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.integration.es_pipelines.ship.test_once import roll_over
 
 FLOOD = b"0,icmp,ecr_i,SF,1032,0\n" * 320
 ON_THE_EMBEDDED = pytest.mark.parametrize("engine_url", ["embedded"], indirect=True)
-"""The registry's file is not of an engine's kind."""
+"""The registry does not depend on the engine."""
 Sensor = tuple[Path, ShipConfig]
 
 
 def sensors(config: ShipConfig, tmp_path: Path, kind: str) -> list[Sensor]:
-    """Two shippers with registries of their own, of files with one name, one observer, and the same lines."""
+    """Two shippers with separate registries; their files have the same name, observer and lines."""
     one, two = (dataclasses.replace(config, state=tmp_path / state, observer="sensor") for state in ("s1", "s2"))
     paths = [tmp_path / folder / "conn.csv" for folder in ("a", "b" if kind == "two folders" else "a")]
     for path in paths:
@@ -36,8 +36,8 @@ def sensors(config: ShipConfig, tmp_path: Path, kind: str) -> list[Sensor]:
 def test_a_flood_seen_by_two_sensors_is_stored_twice_and_never_again(
     es: Elasticsearch, config: ShipConfig, tmp_path: Path, kind: str
 ) -> None:
-    """Identical lines at identical offsets; shipped again with and without registries, also after a rollover:
-    nothing.
+    """Identical lines at identical offsets; shipping again adds nothing, with and without registries, also after a
+    rollover.
     """
     both = sensors(config, tmp_path, kind)
     assert [ship(es, [path], own).stored for path, own in both] == [320, 320]
@@ -56,7 +56,9 @@ def test_a_flood_seen_by_two_sensors_is_stored_twice_and_never_again(
 def test_sensors_that_ship_at_the_same_time_lose_nothing(
     es: Elasticsearch, config: ShipConfig, tmp_path: Path, kind: str
 ) -> None:
-    """Both found the stream empty, so nothing is looked up: the later one learns it from the bulk answer (409)."""
+    """Both find the stream empty and look nothing up: the second one learns of the duplicates from the 409
+    responses.
+    """
     (north, one), (south, two) = both = sensors(config, tmp_path, kind)
     with session(es, one) as first, session(es, two) as second:
         first.ship_path(north)
@@ -68,7 +70,7 @@ def test_sensors_that_ship_at_the_same_time_lose_nothing(
     assert [ship(es, [path], own).stored for path, own in both[::-1]] == [0, 0]
 
 
-def test_documents_of_before_there_was_a_host_name_are_known_by_their_path(
+def test_documents_without_a_host_name_are_found_by_their_path(
     es: Elasticsearch, config: ShipConfig, tmp_path: Path
 ) -> None:
     path = tmp_path / "conn.csv"
@@ -82,7 +84,7 @@ def test_documents_of_before_there_was_a_host_name_are_known_by_their_path(
 def test_a_batch_in_doubt_is_found_under_the_path_from_which_it_was_sent(
     es: Elasticsearch, config: ShipConfig, tmp_path: Path
 ) -> None:
-    """Killed after the send and before the registry was written; then the file was renamed, twice."""
+    """The shipper is killed after the send and before the registry is written; then the file is renamed twice."""
     path = tmp_path / "conn.csv"
     path.write_bytes(b"one\n")
     ship(es, [path], config)
@@ -103,7 +105,7 @@ def test_a_batch_in_doubt_is_found_under_the_path_from_which_it_was_sent(
 
 @ON_THE_EMBEDDED
 def test_a_registry_without_earlier_paths_is_still_read(es: Elasticsearch, config: ShipConfig, tmp_path: Path) -> None:
-    """Such were written before; to set them aside as damaged would cost a look at every line."""
+    """Older versions wrote such registries; to reject them as damaged would cost a lookup of every line."""
     path = tmp_path / "conn.csv"
     path.write_bytes(b"one\n")
     ship(es, [path], config)

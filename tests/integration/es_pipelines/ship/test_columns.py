@@ -1,4 +1,4 @@
-"""Files with a header, another delimiter, in gzip, as an array: what is sent of them, also after a restart or a
+"""Files with a header, another delimiter, gzip, or an array: what the shipper sends, also after a restart or a
 rotation.
 """
 
@@ -29,7 +29,7 @@ OTHER = ["id", *COLUMNS]
 
 @pytest.fixture
 def engine_url(embedded_url: str) -> str:
-    """One engine is enough: what is sent is the same for all."""
+    """One engine is enough: the shipper sends the same to all."""
     return embedded_url
 
 
@@ -42,14 +42,16 @@ def row(number: int, width: int = 41, delimiter: str = ",") -> str:
 
 
 def read_as(documents: list[dict[str, Any]]) -> dict[str, Any]:
-    """The first column of each stored row, with what was sent of its columns."""
+    """The first column of each stored row, with the columns that were sent with it."""
     return {document["event"]["original"].split(",")[0]: document.get("csv") for document in documents}
 
 
 def test_the_columns_are_known_after_a_restart_and_change_with_a_later_header(
     es: Elasticsearch, config: ShipConfig, tmp_path: Path
 ) -> None:
-    """Resumed in the middle, with the registry and without; a header that was shipped is no event and none again."""
+    """The shipper resumes in the middle, with and without the registry; a shipped header is no event and is not sent
+    again.
+    """
     path = tmp_path / "alpha.csv"
     path.write_text(header(BACKWARDS) + row(1), encoding="utf-8")
     report = ship(es, [path], config)
@@ -69,7 +71,7 @@ def test_the_columns_are_known_after_a_restart_and_change_with_a_later_header(
 def test_a_rotation_to_a_file_with_another_header_is_followed(
     es: Elasticsearch, config: ShipConfig, tmp_path: Path
 ) -> None:
-    """The rest of the old file is read by its own header; a header that is still half written waits."""
+    """The rest of the old file is read with its own header; a half-written header waits."""
     path, stop = tmp_path / "alpha.csv", threading.Event()
     path.write_text(header(BACKWARDS)[:-20], encoding="utf-8")
     worker = threading.Thread(
@@ -100,7 +102,7 @@ def documents(es: Elasticsearch, stream: str) -> list[dict[str, Any]]:
 def test_gzip_with_a_header_is_shipped_once_and_known_from_its_unpacked_file(
     es: Elasticsearch, config: ShipConfig, tmp_path: Path
 ) -> None:
-    """Observer and user are those of the unpacked file. Packed after it was shipped, it adds nothing."""
+    """Observer and user are those of the unpacked file. A file that is packed after it was shipped adds nothing."""
     text = header(BACKWARDS) + "".join(row(number) for number in range(20))
     packed, plain = tmp_path / "alpha.csv.gz", tmp_path / "bravo.csv"
     packed.write_bytes(gzip.compress(text.encode()))
@@ -119,7 +121,7 @@ def test_gzip_with_a_header_is_shipped_once_and_known_from_its_unpacked_file(
 def test_a_json_array_over_several_lines_is_shipped_element_by_element(
     es: Elasticsearch, config: ShipConfig, tmp_path: Path
 ) -> None:
-    """An element is the event; what is added to the array later is new; shipping it again adds nothing."""
+    """Each element is an event; later elements are new events; shipping the array again adds nothing."""
     path = tmp_path / "alpha.json"
     elements = [{"duration": number, "service": 'h]t{t"p'} for number in range(3)]
     text = json.dumps(elements, indent=1)
@@ -136,7 +138,7 @@ def test_a_json_array_over_several_lines_is_shipped_element_by_element(
     assert "without its closing bracket" in cut.problems[0]
 
 
-def test_the_delimiter_and_odd_labels_are_told(es: Elasticsearch, config: ShipConfig, tmp_path: Path) -> None:
+def test_the_delimiter_and_unusual_labels_are_sent(es: Elasticsearch, config: ShipConfig, tmp_path: Path) -> None:
     path = tmp_path / "alpha.csv"
     labels = ("normal", "anomaly", "21", "2024-05-01")
     path.write_text("".join(f"{row(1, delimiter=';')[:-1]};{label}\n" for label in labels), encoding="utf-8")
@@ -145,8 +147,8 @@ def test_the_delimiter_and_odd_labels_are_told(es: Elasticsearch, config: ShipCo
     assert [document["csv"] for document in stored(es, config.stream)] == [{"delimiter": ";"}] * 4
 
 
-def test_standard_input_is_read_as_a_file_is(es: Elasticsearch, config: ShipConfig) -> None:
-    """A header, an array, a delimiter; gzip and other compression are refused with the command."""
+def test_standard_input_is_read_like_a_file(es: Elasticsearch, config: ShipConfig) -> None:
+    """Standard input accepts a header, an array and a delimiter; compression is refused with the command to use."""
     csv = header(BACKWARDS, ";") + row(1, delimiter=";") + "\n"
     report = ship_stream(es, full_pipe(csv.encode()), config, name="alpha.csv")
     assert (report.stored, report.headers, report.blank) == (1, 1, 1)

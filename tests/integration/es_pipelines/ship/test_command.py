@@ -1,4 +1,4 @@
-"""`oversight ship` as it is typed: what it prints where, and how it ends."""
+"""`oversight ship` as a user types it: its output and its exit codes."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from tests.waiting import WAIT_S, until
 
 OVERRIDES = "-dac_override,-dac_read_search"
 AS_THE_MODE_SAYS = ("setpriv", f"--bounding-set={OVERRIDES}", f"--inh-caps={OVERRIDES}") if os.geteuid() == 0 else ()
-"""Runs a command so that even root may only read what the mode of a file allows."""
+"""Runs a command so that even root may read only what the mode of a file allows."""
 
 
 @pytest.fixture
 def engine_url(embedded_url: str) -> str:
-    """One engine is enough: the others are tested below the command."""
+    """One engine is enough: other tests cover the others without the command."""
     return embedded_url
 
 
@@ -56,13 +56,13 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def proxy(engine_url: str) -> Iterator[Proxy]:
-    """A way to the engine that can be cut."""
+    """A connection to the engine that can be cut."""
     with Proxy(engine_url) as proxy:
         yield proxy
 
 
 def acknowledged(path: Path) -> int:
-    """Events of the file that the registry knows to be stored."""
+    """Number of the file's events that the registry records as stored."""
     registries = [json.loads(found.read_bytes()) for found in path.parent.glob("state/shipped-*.json")]
     return sum(entry["events"] for registry in registries for entry in registry["files"])
 
@@ -112,7 +112,7 @@ def test_user_and_observer_can_be_named(
 def test_a_file_that_cannot_be_read_is_one_line_and_the_others_are_shipped(
     es: Elasticsearch, stream: str, environment: dict[str, str], path: Path
 ) -> None:
-    """A typing error, a link to somebody's secret, a file of the kernel's: exit 1, one line each, never a traceback."""
+    """A typing error, a link to a foreign secret, a file of the kernel: exit 1, one line each, never a traceback."""
     link = path.parent / "link.csv"
     link.symlink_to("/etc/shadow")
     code, output, errors = run(environment, path.parent / "missing.csv", link, "/proc/self/mem", path, "--json")
@@ -126,7 +126,7 @@ def test_a_file_that_cannot_be_read_is_one_line_and_the_others_are_shipped(
     assert lines_of(es, stream) == ["one", "two"]
 
 
-def test_where_no_file_can_be_read_the_cluster_is_not_asked(environment: dict[str, str], path: Path) -> None:
+def test_without_a_readable_file_no_request_is_sent(environment: dict[str, str], path: Path) -> None:
     words = (path.parent / "missing.csv", path.parent)
     code, output, errors = run(environment, *words, ELASTICSEARCH_URL="http://127.0.0.1:9")
     assert (code, output) == (1, "")
@@ -134,23 +134,23 @@ def test_where_no_file_can_be_read_the_cluster_is_not_asked(environment: dict[st
     assert "is a folder" in errors.splitlines()[1]
 
 
-def test_nobody_listening_is_one_line_at_once(environment: dict[str, str], path: Path) -> None:
+def test_an_unreachable_engine_is_one_line_at_once(environment: dict[str, str], path: Path) -> None:
     code, output, errors = run(environment, path, ELASTICSEARCH_URL="http://127.0.0.1:9")
     assert (code, output) == (1, "")
     assert "cannot reach Elasticsearch at http://127.0.0.1:9" in errors.splitlines()[-1]
     assert "Traceback" not in errors
 
 
-def test_an_outage_is_said_in_plain_lines_and_followed_files_go_on_afterwards(
+def test_an_outage_is_reported_and_followed_files_continue_afterwards(
     es: Elasticsearch, stream: str, environment: dict[str, str], path: Path, proxy: Proxy
 ) -> None:
-    """SIGTERM ends it in order: exit 0, the result on standard output, nothing lost."""
+    """SIGTERM ends the command cleanly: exit 0, the result on standard output, nothing lost."""
     with start(environment, "--follow", path, ELASTICSEARCH_URL=proxy.url) as process:
         assert until(lambda: lines_of(es, stream) == ["one", "two"])
         proxy.cut()
         with path.open("ab") as output:
             output.write(b"three\n")
-        threading.Timer(1.5, proxy.mend).start()
+        threading.Timer(1.5, proxy.restore).start()
         assert until(lambda: lines_of(es, stream) == ["one", "three", "two"])
         process.send_signal(signal.SIGTERM)
         printed, errors = process.communicate(timeout=WAIT_S)
@@ -179,9 +179,7 @@ def test_a_timeout_ends_with_exit_1_and_says_that_nothing_is_lost(
 def test_a_rotated_file_that_cannot_be_read_is_named_and_the_current_one_is_followed(
     es: Elasticsearch, stream: str, environment: dict[str, str], path: Path
 ) -> None:
-    """Rotated and made private while no shipper ran. Readable again and shipped by its name, only its new line is
-    stored.
-    """
+    """The file is rotated and made private while no shipper runs. Readable again, only its new line is stored."""
     assert run(environment, path)[0] == 0
     with path.open("ab") as output:
         output.write(b"late\n")
@@ -197,7 +195,7 @@ def test_a_rotated_file_that_cannot_be_read_is_named_and_the_current_one_is_foll
         printed, errors = process.communicate(timeout=WAIT_S)
     assert process.returncode == 1
     assert "2 events stored" in printed
-    assert len(errors.splitlines()) == 2, errors  # at once, and at the end
+    assert len(errors.splitlines()) == 2, errors  # when it is found, and at the end
     assert all(f"{rotated} cannot be read: permission denied" in line for line in errors.splitlines())
     rotated.chmod(0o600)
     assert run(environment, rotated)[0] == 0

@@ -1,4 +1,4 @@
-"""Files that are followed while they are written, through rotations; and the lock of the registry."""
+"""Follows files while they are written and rotated; the lock of the registry."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from tests.waiting import WAIT_S, until
 
 @pytest.fixture
 def engine_url(embedded_url: str) -> str:
-    """One engine is enough: what is followed is files."""
+    """One engine is enough: the tests are about files."""
     return embedded_url
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """The file that is followed."""
+    """The followed file."""
     path = tmp_path / "alpha.csv"
     path.write_bytes(b"one\n")
     return path
@@ -35,7 +35,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def following(es: Elasticsearch, config: ShipConfig, path: Path) -> Iterator[Future[ShipReport]]:
-    """A follower at work, stopped at the end of the test."""
+    """A running follower, stopped at the end of the test."""
     stop = threading.Event()
     with ThreadPoolExecutor(1) as pool:
         work = pool.submit(follow, es, [path], config, stop=stop, poll_interval_s=0.05, quiet_s=0.4)
@@ -45,11 +45,11 @@ def following(es: Elasticsearch, config: ShipConfig, path: Path) -> Iterator[Fut
 
 
 def lines_of(es: Elasticsearch, stream: str) -> list[str]:
-    """The stored lines, none where there is no stream yet."""
+    """The stored lines; an empty list if the stream does not exist yet."""
     return sorted(originals(es, stream)) if es.indices.exists(index=stream) else []
 
 
-def test_what_is_written_arrives_and_half_a_line_waits(
+def test_new_lines_are_stored_and_half_a_line_waits(
     es: Elasticsearch, config: ShipConfig, path: Path, following: Future[ShipReport]
 ) -> None:
     with path.open("ab", buffering=0) as output:
@@ -62,7 +62,7 @@ def test_what_is_written_arrives_and_half_a_line_waits(
 def test_a_rotation_loses_nothing_that_the_writer_still_writes_to_the_old_file(
     es: Elasticsearch, config: ShipConfig, path: Path, tmp_path: Path, following: Future[ShipReport]
 ) -> None:
-    """The old file goes to another folder, and its writer has not noticed yet; its last line has no line end."""
+    """The old file moves to another folder, and its writer still writes to it; its last line has no line end."""
     assert until(lambda: lines_of(es, config.stream) == ["one"])
     (tmp_path / "old").mkdir()
     with path.open("ab", buffering=0) as writer:
@@ -84,10 +84,10 @@ def test_a_truncated_file_is_read_from_its_start(
     assert until(lambda: lines_of(es, config.stream) == ["more", "one", "one"])
 
 
-def test_a_file_that_becomes_a_link_is_not_read_and_the_others_are_followed_on(
+def test_a_file_that_becomes_a_link_is_not_read_and_the_others_are_still_followed(
     es: Elasticsearch, config: ShipConfig, path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Somebody puts a link to a secret in its place: said once, never read, until a file is there again."""
+    """A link to a secret replaces the file: it is reported once, and not read until it is a file again."""
     other, secret, stop = tmp_path / "bravo.csv", tmp_path / "secret", threading.Event()
     other.write_bytes(b"two\n")
     secret.write_bytes(b"secret\n")
@@ -113,7 +113,7 @@ def test_a_file_that_becomes_a_link_is_not_read_and_the_others_are_followed_on(
 def test_a_second_process_on_the_same_registry_is_refused(
     es: Elasticsearch, config: ShipConfig, path: Path, following: Future[ShipReport]
 ) -> None:
-    """Two would ship the same lines; the message names the first."""
+    """Two processes would ship the same lines; the message names the first process."""
     assert until(lambda: lines_of(es, config.stream) == ["one"])
     with pytest.raises(InputError, match=f"process {os.getpid()} is shipping"):
         ship(es, [path], config)

@@ -1,4 +1,4 @@
-r"""Lines that are no UTF-8, very long, blank, or that Elasticsearch refuses: each is stored, once."""
+r"""Lines that are not UTF-8, very long, blank, or that Elasticsearch refuses: each is stored once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.integration.es_pipelines.ship.conftest import make_stream, mappings, 
 MEGABYTE = 1024 * 1024
 
 
-def test_bytes_that_are_no_utf8_are_kept_as_escapes_and_raw(
+def test_bytes_that_are_not_utf8_are_kept_as_escapes_and_raw(
     es: Elasticsearch, config: ShipConfig, tmp_path: Path
 ) -> None:
     path = tmp_path / "alpha.csv"
@@ -37,7 +37,7 @@ def test_a_line_of_a_megabyte_is_stored_whole(es: Elasticsearch, config: ShipCon
 
 @pytest.mark.parametrize("engine_url", ["embedded"], indirect=True)
 def test_a_line_of_sixteen_megabytes_is_stored_whole(es: Elasticsearch, config: ShipConfig, tmp_path: Path) -> None:
-    """On the embedded engine only: a real one with the small heap of a test begins to refuse other tests' requests."""
+    """Only on the embedded engine: a real engine with a small test heap would refuse requests of other tests."""
     ship_long_line(es, config, tmp_path / "alpha.csv", 16 * MEGABYTE)
 
 
@@ -49,7 +49,7 @@ def ship_long_line(es: Elasticsearch, config: ShipConfig, path: Path, length: in
 
 
 def test_a_file_without_line_ends_is_refused_by_name(es: Elasticsearch, config: ShipConfig, tmp_path: Path) -> None:
-    """33 MB without a line end are no log line; what came before is stored."""
+    """33 MB without a line end are not a log line; the lines before it are stored."""
     path = tmp_path / "image.csv"
     with path.open("wb") as output:
         output.write(b"first\n")
@@ -59,7 +59,7 @@ def test_a_file_without_line_ends_is_refused_by_name(es: Elasticsearch, config: 
     assert originals(es, config.stream) == ["first"]
 
 
-def test_blank_lines_are_nothing_and_both_line_ends_are_known(
+def test_blank_lines_are_skipped_and_both_line_ends_are_accepted(
     es: Elasticsearch, config: ShipConfig, tmp_path: Path
 ) -> None:
     path = tmp_path / "alpha.csv"
@@ -73,7 +73,7 @@ def test_blank_lines_are_nothing_and_both_line_ends_are_known(
 
 @pytest.mark.parametrize("content", [b"", b"duration,protocol_type\n", b"\n \n"])
 def test_a_file_without_events_is_named(es: Elasticsearch, config: ShipConfig, tmp_path: Path, content: bytes) -> None:
-    """Not after a rotation: that the new file has no events yet is no mistake."""
+    """Except after a rotation: a new file without events is no mistake."""
     path = tmp_path / "alpha.csv"
     path.write_bytes(content)
     report = ship(es, [path], config)
@@ -89,7 +89,7 @@ def test_a_file_without_events_is_named(es: Elasticsearch, config: ShipConfig, t
 
 @pytest.fixture
 def picky(es: Elasticsearch, namespace: str) -> Iterator[str]:
-    """A stream whose mapping takes no user that is no number: every event of `alpha` is answered 400."""
+    """A stream whose mapping accepts only numeric users: every event of `alpha` is answered 400."""
     name = stream_name(f"{namespace}.picky")
     make_stream(es, name, mappings(user={"properties": {"id": {"type": "long"}}}))
     yield name
@@ -99,7 +99,7 @@ def picky(es: Elasticsearch, namespace: str) -> Iterator[str]:
 def test_a_refused_event_is_stored_once_as_failed(
     es: Elasticsearch, config: ShipConfig, picky: str, tmp_path: Path
 ) -> None:
-    """With its line, the reason and the least fields that a mapping can refuse; its neighbours go on."""
+    """Stored with its line, the reason, and few fields that a mapping can refuse; its neighbours are stored."""
     path = tmp_path / "alpha.csv"
     path.write_bytes(b"one\ntwo\n")
     config = dataclasses.replace(config, stream=picky)
@@ -120,7 +120,7 @@ def test_a_refused_event_is_stored_once_as_failed(
 def test_a_stream_that_refuses_even_the_failed_event_stops_the_work(
     es: Elasticsearch, config: ShipConfig, picky: str, tmp_path: Path
 ) -> None:
-    """The line is named and stays unacknowledged, so that nothing is lost once the mapping is mended."""
+    """The error names the line, which stays unacknowledged: nothing is lost once the mapping is fixed."""
     path = tmp_path / "alpha.csv"
     path.write_bytes(b"one\n")
     config = dataclasses.replace(config, stream=picky)

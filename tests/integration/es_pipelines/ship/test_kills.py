@@ -1,4 +1,4 @@
-"""`oversight ship --follow` killed again and again while its file grows and is rotated, on an engine with real
+"""`oversight ship --follow` is killed several times while its file grows and is rotated, on an engine with data
 streams.
 """
 
@@ -32,14 +32,14 @@ pytestmark = pytest.mark.opensearch
 
 @pytest.fixture
 def engine_url(opensearch_url: str) -> str:
-    """The engine that has data streams, in whose backing indices ids are unique each for itself."""
+    """The engine with data streams, where an id is unique only within one backing index."""
     return opensearch_url
 
 
 class Writer(threading.Thread):
     """Writes numbered lines, some of them equal, half a line at a time, and rotates the file by renaming.
 
-    A header stands at the start of each file and twice further on, every second one with the columns in another order.
+    A header is at the start of each file and at two later places; every second one has the columns in another order.
     """
 
     def __init__(self, path: Path) -> None:
@@ -48,7 +48,9 @@ class Writer(threading.Thread):
         self.written: list[tuple[str, bool]] = []
         """Each line, and whether its columns are in another order."""
         self.allowed = 0
-        """It writes so many lines, and waits until it may write more: a shipper takes a while to start."""
+        """It writes so many lines and then waits for permission to continue, because a shipper takes a
+        while to start.
+        """
 
     def run(self) -> None:
         output, backwards = self._path.open("ab", buffering=0), False
@@ -72,10 +74,10 @@ class Writer(threading.Thread):
         output.close()
 
 
-def test_three_kills_over_a_growing_and_rotating_file_lose_and_double_nothing(
+def test_three_kills_over_a_growing_and_rotating_file_lose_and_duplicate_nothing(
     es: Elasticsearch, stream: str, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """SIGKILL at any moment, a rollover in between, one rotation a life at most: each line is there once, with its
+    """SIGKILL at any moment, a rollover in between, at most one rotation per run: each line is stored once, with its
     columns.
     """
     path = tmp_path / "alpha.csv"
@@ -88,7 +90,7 @@ def test_three_kills_over_a_growing_and_rotating_file_lose_and_double_nothing(
             enough = count(es, stream) + 100
             writer.allowed = kill * ROTATE_EVERY + 300
             ready = partial(_at_work, es, stream, enough, shipper)
-            wait_until(ready, "the shipper at work")
+            wait_until(ready, "the shipper to store lines")
             assert shipper.poll() is None
             writer.allowed = (kill + 1) * ROTATE_EVERY + 50
             os.kill(shipper.pid, signal.SIGKILL)
@@ -105,12 +107,12 @@ def test_three_kills_over_a_growing_and_rotating_file_lose_and_double_nothing(
 
 
 def _at_work(es: Elasticsearch, stream: str, enough: int, shipper: subprocess.Popen[bytes]) -> bool:
-    """Whether it has stored enough, or has ended."""
+    """Whether the shipper has stored enough, or has ended."""
     return count(es, stream) >= enough or shipper.poll() is not None
 
 
 def count(es: Elasticsearch, stream: str) -> int:
-    """Lines that are there by now."""
+    """Number of lines that are stored by now."""
     if not es.indices.exists(index=stream):
         return 0
     es.indices.refresh(index=stream)

@@ -24,11 +24,11 @@ from tests.integration.es_pipelines.ship.conftest import (
 
 EVENTS = 671
 ON_THE_EMBEDDED = pytest.mark.parametrize("engine_url", ["embedded"], indirect=True)
-"""What a file is, and what is new in it, the registry tells: no engine is asked."""
+"""The registry decides which lines of a file are new, without the engine."""
 
 
 def only_registry(config: ShipConfig) -> Path:
-    """The registry's file."""
+    """The file of the registry."""
     (path,) = config.state.glob("shipped-*.json")
     return path
 
@@ -42,7 +42,7 @@ def logs(shared_data: Path) -> list[Path]:
 def test_every_event_of_the_sensor_logs_is_stored_once(
     es: Elasticsearch, config: ShipConfig, shared_data: Path
 ) -> None:
-    """Identical lines are events of their own; the last line of delta.csv has no line end and counts."""
+    """Identical lines are separate events; the last line of delta.csv has no line end and counts."""
     report = ship(es, logs(shared_data), config)
     assert (report.stored, report.headers, report.refused, report.already_there) == (EVENTS, 3, 0, 0)
     documents = stored(es, config.stream)
@@ -56,8 +56,8 @@ def test_every_event_of_the_sensor_logs_is_stored_once(
 def test_shipping_again_adds_nothing(
     es: Elasticsearch, config: ShipConfig, shared_data: Path, registry: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With the registry nothing is sent; without it the stream is asked. Also after a rollover, where the engine has
-    one.
+    """With the registry nothing is sent; without it the shipper searches the stream. Also after a rollover on engines
+    that have it.
     """
     ship(es, logs(shared_data), config)
     roll_over(es, config.stream)
@@ -72,14 +72,14 @@ def test_shipping_again_adds_nothing(
 
 
 def roll_over(es: Elasticsearch, stream: str) -> None:
-    """Roll a data stream over; the embedded engine has plain indices only."""
+    """Roll a data stream over; the embedded engine has only plain indices."""
     if any(name.startswith(".ds-") for name in es.indices.get(index=stream)):
         es.indices.rollover(alias=stream)
 
 
 @ON_THE_EMBEDDED
 def test_a_growing_file_is_shipped_line_by_line(es: Elasticsearch, config: ShipConfig, tmp_path: Path) -> None:
-    """While a file is written, half a line waits; the next call goes on where the last one ended."""
+    """While a file is written, half a line waits; the next call continues where the last one ended."""
     path = tmp_path / "alpha.csv"
     growing = dataclasses.replace(config, complete=False)
     path.write_bytes(b"one\ntw")
@@ -92,7 +92,7 @@ def test_a_growing_file_is_shipped_line_by_line(es: Elasticsearch, config: ShipC
 
 
 @ON_THE_EMBEDDED
-def test_a_last_line_that_gets_its_line_end_later_is_no_second_event(
+def test_a_last_line_that_gets_its_line_end_later_is_the_same_event(
     es: Elasticsearch, config: ShipConfig, tmp_path: Path
 ) -> None:
     path = tmp_path / "alpha.csv"
@@ -108,7 +108,7 @@ def test_a_last_line_that_gets_its_line_end_later_is_no_second_event(
 def test_a_last_line_that_is_continued_later_is_shipped_whole(
     es: Elasticsearch, config: ShipConfig, tmp_path: Path
 ) -> None:
-    """The half that was taken for a line stays; the whole line is stored beside it, never a second half."""
+    """The half line that was stored stays; the whole line is stored beside it, never a second half."""
     path = tmp_path / "alpha.csv"
     path.write_bytes(b"one\ntw")
     ship(es, [path], config)
@@ -120,7 +120,7 @@ def test_a_last_line_that_is_continued_later_is_shipped_whole(
 
 @ON_THE_EMBEDDED
 def test_rotation_by_renaming_begins_a_new_generation(es: Elasticsearch, config: ShipConfig, tmp_path: Path) -> None:
-    """The same first line in the new file is another event; the rest of the renamed file is shipped, once."""
+    """The same first line in the new file is another event; the rest of the renamed file is shipped once."""
     path, old = tmp_path / "alpha.csv", tmp_path / "alpha.csv.1"
     path.write_bytes(b"same\n")
     ship(es, [path], config)
@@ -140,7 +140,7 @@ def test_rotation_by_renaming_begins_a_new_generation(es: Elasticsearch, config:
 def test_rotation_by_copy_and_truncate_begins_a_new_generation(
     es: Elasticsearch, config: ShipConfig, tmp_path: Path
 ) -> None:
-    """A file that shrank, or whose first bytes changed, is read from its start, as a new generation."""
+    """A file that shrank, or whose first bytes changed, is read from its start as a new generation."""
     path = tmp_path / "alpha.csv"
     path.write_bytes(b"one\ntwo\n")
     ship(es, [path], config)
@@ -156,10 +156,10 @@ LINES = "".join(f"line {number}\n" for number in range(9)).encode()
 
 
 @ON_THE_EMBEDDED
-def test_a_file_that_an_editor_saved_anew_is_still_the_same_file(
+def test_a_file_that_an_editor_saved_again_is_still_the_same_file(
     es: Elasticsearch, config: ShipConfig, tmp_path: Path
 ) -> None:
-    """Many editors write a new file and put it in place of the old one: only the added line is new."""
+    """Many editors write a new file and replace the old one: only the added line is new."""
     path, draft = tmp_path / "alpha.csv", tmp_path / "alpha.csv~"
     path.write_bytes(LINES)
     ship(es, [path], config)
@@ -173,7 +173,7 @@ def test_a_file_that_an_editor_saved_anew_is_still_the_same_file(
 def test_a_file_that_was_moved_to_another_disk_is_still_the_same_file(
     es: Elasticsearch, config: ShipConfig, tmp_path: Path
 ) -> None:
-    """Copied and deleted there, as `mv` does: another inode at another path."""
+    """The file is copied and deleted there, as `mv` does: another inode at another path."""
     path, moved = tmp_path / "alpha.csv", tmp_path / "elsewhere" / "alpha.csv"
     moved.parent.mkdir()
     path.write_bytes(LINES)
@@ -185,10 +185,10 @@ def test_a_file_that_was_moved_to_another_disk_is_still_the_same_file(
 
 @pytest.mark.parametrize("lines", [b"one\ntwo\nthree\n", b"flood\n" * 20, b"one\ntwo"])
 @ON_THE_EMBEDDED
-def test_a_small_file_that_is_saved_anew_is_still_the_same_file(
+def test_a_small_file_that_is_saved_again_is_still_the_same_file(
     es: Elasticsearch, config: ShipConfig, tmp_path: Path, lines: bytes
 ) -> None:
-    """At the same path, with the old file gone, equal content is enough, however often it is copied there."""
+    """At the same path, without the old file, equal content is enough, however often it is copied there."""
     path, new = tmp_path / "alpha.csv", tmp_path / "new.csv"
     path.write_bytes(lines)
     assert ship(es, [path], config).stored == len(lines.splitlines())
@@ -206,7 +206,9 @@ def test_a_small_file_that_is_saved_anew_is_still_the_same_file(
 def test_the_same_lines_after_a_rotation_are_new_events(
     es: Elasticsearch, config: ShipConfig, tmp_path: Path, rotated_to: str
 ) -> None:
-    """The original is still there, or a flood was packed: then the lines count as new, since losing is worse."""
+    """The original still exists, or a flood was packed: the lines count as new, because a loss is worse than a
+    duplicate.
+    """
     path, old = tmp_path / "alpha.csv", tmp_path / rotated_to
     lines = b"flood\n" * 9 if old.suffix == ".gz" else LINES
     path.write_bytes(lines)
@@ -221,8 +223,8 @@ def test_the_same_lines_after_a_rotation_are_new_events(
 
 
 @ON_THE_EMBEDDED
-def test_a_flood_moved_elsewhere_proves_nothing(es: Elasticsearch, config: ShipConfig, tmp_path: Path) -> None:
-    """At another path equal content may be another sensor's: fewer than eight distinct lines count as new."""
+def test_a_flood_moved_elsewhere_counts_as_new(es: Elasticsearch, config: ShipConfig, tmp_path: Path) -> None:
+    """At another path equal content may come from another sensor: fewer than eight distinct lines count as new."""
     path, moved = tmp_path / "alpha.csv", tmp_path / "elsewhere" / "alpha.csv"
     moved.parent.mkdir()
     path.write_bytes(b"flood\n" * 20)
@@ -233,7 +235,7 @@ def test_a_flood_moved_elsewhere_proves_nothing(es: Elasticsearch, config: ShipC
 
 
 @ON_THE_EMBEDDED
-def test_a_replaced_file_says_so_in_its_report(es: Elasticsearch, config: ShipConfig, tmp_path: Path) -> None:
+def test_a_replaced_file_is_named_in_the_report(es: Elasticsearch, config: ShipConfig, tmp_path: Path) -> None:
     path, new = tmp_path / "alpha.csv", tmp_path / "new.csv"
     path.write_bytes(b"one\ntwo\n")
     assert ship(es, [path], config).files[0].note == ""
@@ -248,7 +250,7 @@ def test_a_replaced_file_says_so_in_its_report(es: Elasticsearch, config: ShipCo
 def test_files_of_several_rotations_between_two_runs_are_named(
     es: Elasticsearch, config: ShipConfig, tmp_path: Path
 ) -> None:
-    """What was rotated one step is shipped; what came and went in between is named, unless it is shipped anyway."""
+    """A file rotated once is shipped; files that came and went in between are named, unless they are shipped anyway."""
     path = tmp_path / "alpha.csv"
     (tmp_path / "alpha.csv.9").write_bytes(b"of long ago\n")
     path.write_bytes(b"one\n")
@@ -263,7 +265,7 @@ def test_files_of_several_rotations_between_two_runs_are_named(
 
 
 def test_two_files_of_one_name_are_two_sources(es: Elasticsearch, config: ShipConfig, tmp_path: Path) -> None:
-    """Same observer, same file name, same lines: told apart, also when the registry is gone and the order another."""
+    """Same observer, file name and lines: they are kept apart, also without the registry and in another order."""
     paths = [tmp_path / folder / "alpha.csv" for folder in "ab"]
     for path in paths:
         path.parent.mkdir()
@@ -283,10 +285,8 @@ def test_a_file_named_twice_is_shipped_once(es: Elasticsearch, config: ShipConfi
     assert ship(es, [path, path, tmp_path / "link.csv"], linked).stored == 1
 
 
-def test_a_stream_that_was_made_anew_gets_everything_again(
-    es: Elasticsearch, config: ShipConfig, tmp_path: Path
-) -> None:
-    """The registry tells what the old stream had, which is gone."""
+def test_a_recreated_stream_gets_everything_again(es: Elasticsearch, config: ShipConfig, tmp_path: Path) -> None:
+    """The registry describes the old stream, which is gone."""
     path = tmp_path / "alpha.csv"
     path.write_bytes(b"one\ntwo\n")
     ship(es, [path], config)
@@ -296,7 +296,7 @@ def test_a_stream_that_was_made_anew_gets_everything_again(
     assert ship(es, [path], config).stored == 0
 
 
-def test_another_stream_has_a_registry_of_its_own(es: Elasticsearch, config: ShipConfig, tmp_path: Path) -> None:
+def test_another_stream_has_its_own_registry(es: Elasticsearch, config: ShipConfig, tmp_path: Path) -> None:
     path = tmp_path / "alpha.csv"
     path.write_bytes(b"one\n")
     ship(es, [path], config)
@@ -311,7 +311,9 @@ def test_another_stream_has_a_registry_of_its_own(es: Elasticsearch, config: Shi
 def test_a_document_with_the_same_id_and_another_line_is_an_error(
     es: Elasticsearch, config: ShipConfig, tmp_path: Path
 ) -> None:
-    """A 409 counts as already there only if the stored line is the same: it is named, and nothing is acknowledged."""
+    """A 409 counts as already stored only if the stored line is the same; otherwise it is named and not
+    acknowledged.
+    """
     path = tmp_path / "alpha.csv"
     path.write_bytes(b"one\ntwo\n")
     ship(es, [path], config)
@@ -326,7 +328,7 @@ def test_a_document_with_the_same_id_and_another_line_is_an_error(
 
 
 def test_an_unprovisioned_stream_is_refused(es: Elasticsearch, namespace: str, tmp_path: Path) -> None:
-    """Elasticsearch would make an index with guessed mappings and no pipeline."""
+    """Elasticsearch would create an index with guessed mappings and no pipeline."""
     path = tmp_path / "alpha.csv"
     path.write_bytes(b"one\n")
     config = ShipConfig(f"logs-unprovisioned-{namespace}", tmp_path)

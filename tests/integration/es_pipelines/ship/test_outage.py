@@ -1,4 +1,4 @@
-"""Whatever breaks on the way, each line is stored once: outages, lost answers, overload, kill -9."""
+"""Each line is stored once, whatever fails: outages, lost responses, overload, `kill -9`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.integration.es_pipelines.ship.wire import FailingBulk, Proxy
 
 LINES = 400
 ON_THE_EMBEDDED = pytest.mark.parametrize("engine_url", ["embedded"], indirect=True)
-"""How long the shipper waits is not of an engine's kind."""
+"""How long the shipper waits does not depend on the engine."""
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def proxy(engine_url: str) -> Iterator[Proxy]:
-    """A way to the engine that can be cut."""
+    """A connection to the engine that can be cut."""
     with Proxy(engine_url) as proxy:
         yield proxy
 
@@ -57,7 +57,7 @@ def expected(path: Path) -> list[int]:
 
 
 def test_an_outage_costs_time_and_no_line(es: Elasticsearch, proxy: Proxy, config: ShipConfig, path: Path) -> None:
-    """The connection is cut after the second batch and mended half a second later."""
+    """The connection is cut after the second batch and restored half a second later."""
     small = dataclasses.replace(config, settings=ShipSettings(batch_size=50))
     batches = 0
 
@@ -66,7 +66,7 @@ def test_an_outage_costs_time_and_no_line(es: Elasticsearch, proxy: Proxy, confi
         batches += 1
         if batches == 2:
             proxy.cut()
-            threading.Timer(0.5, proxy.mend).start()
+            threading.Timer(0.5, proxy.restore).start()
 
     with Elasticsearch(proxy.url) as through:
         report = ship(through, [path], small, on_progress=cut_after_two)
@@ -74,25 +74,27 @@ def test_an_outage_costs_time_and_no_line(es: Elasticsearch, proxy: Proxy, confi
     assert offsets(es, config.stream) == expected(path)
 
 
-def test_a_lost_answer_doubles_nothing_even_with_a_rollover_meanwhile(
+def test_a_lost_response_duplicates_nothing_even_with_a_rollover(
     es: Elasticsearch, proxy: Proxy, config: ShipConfig, path: Path
 ) -> None:
-    """The server stored the batch, the answer is lost, the stream rolls over: the ids are new in the next index."""
+    """The server stores the batch, the response is lost, the stream rolls over: the next index does not
+    have the ids.
+    """
     small = dataclasses.replace(config, settings=ShipSettings(batch_size=25))
     batches = 0
 
-    def mend() -> None:
+    def restore() -> None:
         proxy.cut()
         roll_over(es, config.stream)
         proxy.swallow_answers = False
-        proxy.mend()
+        proxy.restore()
 
     def lose_next_answer(_: Progress) -> None:
         nonlocal batches
         batches += 1
         if batches == 1:
             proxy.swallow_answers = True
-            threading.Timer(0.4, mend).start()
+            threading.Timer(0.4, restore).start()
 
     with Elasticsearch(proxy.url) as through:
         report = ship(through, [path], small, on_progress=lose_next_answer)
@@ -101,15 +103,15 @@ def test_a_lost_answer_doubles_nothing_even_with_a_rollover_meanwhile(
 
 
 @ON_THE_EMBEDDED
-def test_with_a_timeout_it_gives_up_and_the_next_run_goes_on(
+def test_with_a_timeout_it_gives_up_and_the_next_run_continues(
     es: Elasticsearch, proxy: Proxy, config: ShipConfig, path: Path
 ) -> None:
-    """Exit with a line that says so; nothing is lost."""
+    """The error says that nothing is lost."""
     hasty = dataclasses.replace(config, settings=ShipSettings(batch_size=100, in_flight=1), timeout_s=0.3)
     with Elasticsearch(proxy.url) as through:
         with pytest.raises(EngineUnavailableError, match="nothing is lost"):
             ship(through, [path], hasty, on_progress=lambda _: proxy.cut())
-        proxy.mend()
+        proxy.restore()
         report = ship(through, [path], hasty)
     assert (report.already_there, report.stored) == (100, LINES - 100)
     assert offsets(es, config.stream) == expected(path)
@@ -119,7 +121,7 @@ def test_with_a_timeout_it_gives_up_and_the_next_run_goes_on(
 def test_overload_costs_a_wait_and_never_a_line(
     es: Elasticsearch, engine_url: str, config: ShipConfig, path: Path, keep_every: int
 ) -> None:
-    """A 429, of all items or of some: only those are sent again."""
+    """A 429 for all items, or for some: only those are sent again."""
     with FailingBulk(engine_url) as failing:
         failing.fail_at, failing.keep_every = frozenset({2, 3, 5}), keep_every
         report = ship(failing, [path], dataclasses.replace(config, settings=ShipSettings(batch_size=100)))
@@ -128,10 +130,10 @@ def test_overload_costs_a_wait_and_never_a_line(
     assert offsets(es, config.stream) == expected(path)
 
 
-def test_an_event_that_always_answers_500_is_stored_as_failed_in_the_end(
+def test_an_event_that_always_gets_500_is_stored_as_failed(
     es: Elasticsearch, engine_url: str, config: ShipConfig, path: Path
 ) -> None:
-    """One poisonous line must not hold up all that follow for ever."""
+    """One bad line must not block the following lines for ever."""
     path.write_bytes(b"poison\n")
     with FailingBulk(engine_url) as failing:
         failing.fail_at, failing.status = frozenset(range(1, 6)), 500
@@ -157,10 +159,10 @@ ship(Elasticsearch(sys.argv[1]), [Path(sys.argv[4])], config, on_progress=slowly
 
 
 @pytest.mark.parametrize("registry_is_behind", [False, True])
-def test_a_shipper_that_is_killed_is_gone_on_with_by_the_next(
+def test_the_next_shipper_continues_after_a_killed_one(
     es: Elasticsearch, engine_url: str, config: ShipConfig, path: Path, registry_is_behind: bool
 ) -> None:
-    """kill -9 between any two steps, with a rollover before the next start: each line is there once."""
+    """`kill -9` between any two steps, with a rollover before the next start: each line is stored once."""
     words = [sys.executable, "-c", SLOW, engine_url, config.stream, str(config.state), str(path)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(Path.cwd())}) as killed:
         assert killed.stdout is not None
@@ -170,10 +172,10 @@ def test_a_shipper_that_is_killed_is_gone_on_with_by_the_next(
                 (registry,) = config.state.glob("shipped-*.json")
                 earlier = registry.read_bytes()
         killed.send_signal(signal.SIGKILL)
-    if registry_is_behind:  # as if it had been killed between the answer and the note of it
+    if registry_is_behind:  # as if killed after the response and before the write of the registry
         registry.write_bytes(earlier)
     there, before = len(offsets(es, config.stream)), -1
-    while there != before:  # the server goes on with requests whose sender is dead
+    while there != before:  # the server still processes requests of the killed shipper
         time.sleep(0.3)
         there, before = len(offsets(es, config.stream)), there
     assert 0 < there < LINES
@@ -184,8 +186,8 @@ def test_a_shipper_that_is_killed_is_gone_on_with_by_the_next(
 
 
 @ON_THE_EMBEDDED
-def test_a_stop_ends_after_the_batch_in_hand(es: Elasticsearch, config: ShipConfig, path: Path) -> None:
-    """Also in the middle of a wait for a server that is away."""
+def test_a_stop_ends_after_the_current_batch(es: Elasticsearch, config: ShipConfig, path: Path) -> None:
+    """Also in the middle of a wait for an unreachable server."""
     stop = threading.Event()
     small = dataclasses.replace(config, settings=ShipSettings(batch_size=100, in_flight=1))
     assert ship(es, [path], small, stop=stop, on_progress=lambda _: stop.set()).stored == 100

@@ -1,4 +1,4 @@
-"""One batch against a server that has some of it already."""
+"""One batch to a server that already has a part of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def events(*lines: str) -> list[Event]:
 
 
 def test_each_event_has_one_outcome_in_the_order_of_the_events(es: Elasticsearch, stream: str) -> None:
-    """New, header, and (answered 409) already there, because another shipper was faster."""
+    """A new event, a header, and one answered 409 because another shipper was faster."""
     sender = Sender(es, stream, RetryWait())
     first = sender.deliver(events("one", "duration,x", "three"), ALPHA)
     assert first == [EventOutcome.STORED, EventOutcome.HEADER, EventOutcome.STORED]
@@ -31,7 +31,7 @@ def test_each_event_has_one_outcome_in_the_order_of_the_events(es: Elasticsearch
 
 
 def test_a_409_for_another_line_is_an_error_that_names_it(es: Elasticsearch, stream: str) -> None:
-    """Whatever was stored under that id, it is not this event."""
+    """Another event is stored under that id."""
     sender = Sender(es, stream, RetryWait())
     event = events("one")[0]
     sender.deliver([event._replace(source=b'{"message":"forged"}')], ALPHA)
@@ -42,7 +42,7 @@ def test_a_409_for_another_line_is_an_error_that_names_it(es: Elasticsearch, str
 
 
 def test_a_stream_whose_pipeline_was_deleted_stops_the_work(es: Elasticsearch, stream: str) -> None:
-    """Every event would be refused for the same reason: that is no fault of the events."""
+    """Every event would be refused for the same reason, so the events are not at fault."""
     sender = Sender(es, stream, RetryWait())
     sender.deliver(events("one"), ALPHA)
     es.indices.put_settings(index=stream, settings={"index.default_pipeline": "oversight-gone"})
@@ -52,7 +52,7 @@ def test_a_stream_whose_pipeline_was_deleted_stops_the_work(es: Elasticsearch, s
 
 @pytest.mark.elasticsearch
 def test_elasticsearch_itself_answers_as_the_sender_expects(elasticsearch_url: str, namespace: str) -> None:
-    """Bulk, 409, refusal and the look for ids on a plain index: this build has neither pipelines nor data streams."""
+    """Bulk, 409, refusal and the search for ids on a plain index: this build has neither pipelines nor data streams."""
     with Elasticsearch(elasticsearch_url) as es:
         es.indices.create(index=f"ship-{namespace}", mappings={"properties": {"user": {"type": "long"}}})
         sender = Sender(es, f"ship-{namespace}", RetryWait())

@@ -1,4 +1,4 @@
-"""Lines from standard input: a pipe that is slow, broken, repeated, stopped."""
+"""Lines from standard input: a pipe that is slow, broken, repeated or stopped."""
 
 from __future__ import annotations
 
@@ -24,13 +24,15 @@ from tests.waiting import WAIT_S, until
 
 @pytest.fixture
 def engine_url(embedded_url: str) -> str:
-    """One engine is enough: below this, lines are those of a file."""
+    """One engine is enough: the engine sees the same as with a file."""
     return embedded_url
 
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, FileIO]]:
-    """Both ends of a pipe. The second is a file, since a descriptor that is closed twice may by then be another's."""
+    """Both ends of a pipe. The write end is a file object, since a descriptor closed twice may already belong to
+    another file.
+    """
     reading, writing = os.pipe()
     with os.fdopen(writing, "wb", buffering=0) as file:
         yield reading, file
@@ -38,17 +40,17 @@ def pipe() -> Iterator[tuple[int, FileIO]]:
 
 
 def full_pipe(content: bytes) -> int:
-    """The reading end of a pipe that holds so much and was closed."""
+    """The read end of a closed pipe that holds `content`."""
     reading, writing = os.pipe()
     os.write(writing, content)
     os.close(writing)
     return reading
 
 
-def test_lines_are_stored_as_they_come_and_half_a_line_waits(
+def test_lines_are_stored_when_they_arrive_and_half_a_line_waits(
     es: Elasticsearch, config: ShipConfig, pipe: tuple[int, FileIO]
 ) -> None:
-    """Nothing waits for a full batch; the last line counts without a line end."""
+    """No line waits for a full batch; the last line counts without a line end."""
     reading, writing = pipe
     with ThreadPoolExecutor(1) as pool:
         work = pool.submit(ship_stream, es, reading, config, name=None)
@@ -62,10 +64,10 @@ def test_lines_are_stored_as_they_come_and_half_a_line_waits(
     assert {document["observer"]["name"] for document in stored(es, config.stream)} == {"stdin"}
 
 
-def test_the_same_lines_are_other_events_in_another_run_unless_it_has_a_name(
+def test_the_same_lines_are_new_events_in_another_run_unless_the_run_has_a_name(
     es: Elasticsearch, config: ShipConfig
 ) -> None:
-    """A flood is a flood; and a pipe that broke can be run again."""
+    """A repeated flood is stored again; a named run can be repeated after its pipe broke."""
     flood = b"same\n" * 50
     for _ in range(2):
         assert ship_stream(es, full_pipe(flood), config, name=None).stored == 50
@@ -80,13 +82,13 @@ def test_the_same_lines_are_other_events_in_another_run_unless_it_has_a_name(
 
 
 def test_it_runs_beside_a_shipper_of_files(es: Elasticsearch, config: ShipConfig) -> None:
-    """It needs no registry, so it takes no lock of one."""
+    """It uses no registry, so it takes no lock."""
     ship_stream(es, full_pipe(b"one\n"), config, name=None)
     assert not config.state.exists()
 
 
 def test_a_stop_sends_what_was_read_and_ends(es: Elasticsearch, config: ShipConfig, pipe: tuple[int, FileIO]) -> None:
-    """What was taken out of a pipe is nowhere else."""
+    """The lines taken out of a pipe exist nowhere else."""
     reading, writing = pipe
     stop = threading.Event()
     writing.write(b"".join(b"line %d\n" % number for number in range(200)))
@@ -99,10 +101,10 @@ def test_a_stop_sends_what_was_read_and_ends(es: Elasticsearch, config: ShipConf
     assert report.stored == 200
 
 
-def test_a_stop_while_the_cluster_is_away_says_what_is_lost(
+def test_a_stop_during_an_outage_says_what_is_lost(
     es: Elasticsearch, engine_url: str, config: ShipConfig, pipe: tuple[int, FileIO]
 ) -> None:
-    """The first line is in, the second was read and is not: from which byte on it must be sent again."""
+    """The first line is stored, the second was read only: the message names the byte from which to send again."""
     reading, writing = pipe
     stop = threading.Event()
     writing.write(b"one\n")

@@ -1,4 +1,4 @@
-"""Shipping into a provisioned stream: what the ingest pipeline makes of the lines."""
+"""Shipping into a provisioned stream: the documents that the ingest pipeline writes."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ ROW = ",".join("tcp" if name == "protocol_type" else "1" for name in COLUMNS)
 
 @pytest.fixture
 def engine_url(opensearch_url: str) -> str:
-    """What a mapping refuses counts only where it is refused."""
+    """Refusals by the mapping are tested where the engine enforces the mapping."""
     return opensearch_url
 
 
 @pytest.fixture(scope="module")
 def stream(opensearch_url: str) -> Iterator[str]:
-    """A stream with our pipelines and templates, for files of different paths."""
+    """A stream with our pipelines and templates, for files with different paths."""
     namespace = f"shipped{uuid.uuid4().hex[:8]}"
     with Elasticsearch(opensearch_url, request_timeout=WAIT_S) as es:
         provision(es, KDD, namespace=namespace)
@@ -50,7 +50,7 @@ def stream(opensearch_url: str) -> Iterator[str]:
 
 @pytest.fixture
 def provisioned(stream: str, tmp_path: Path) -> ShipConfig:
-    """Ships to that stream, with a registry of its own."""
+    """Ships to that stream, with its own registry."""
     return ShipConfig(stream, tmp_path / "state")
 
 
@@ -80,8 +80,8 @@ def test_all_671_events_of_the_sensor_logs_are_pending(
 def test_lines_that_the_pipeline_cannot_parse_are_stored_as_failed_documents(
     es: Elasticsearch, provisioned: ShipConfig, tmp_path: Path
 ) -> None:
-    """Bytes that are no UTF-8, a megabyte: the shipper stores them all, the pipeline says what they are. A blank line
-    is nothing.
+    """Invalid UTF-8, or a line of a megabyte: the shipper stores them all, and the pipeline sets the error. Blank lines
+    are skipped.
     """
     path = tmp_path / "alpha.csv"
     bad = ROW.encode().replace(b"tcp", b"t\xffp")

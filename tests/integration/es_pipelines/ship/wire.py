@@ -1,4 +1,4 @@
-"""Ways in which the way to Elasticsearch breaks: a proxy that can be cut, and a client whose n-th bulk fails."""
+"""Faults on the way to Elasticsearch: a proxy that can be cut, and a client whose n-th bulk request fails."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.waiting import WAIT_S
 
 
 class Proxy:
-    """A TCP proxy before a server; while cut, connections are refused and open ones are closed."""
+    """A TCP proxy in front of a server; while cut, it refuses connections and closes open ones."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -25,23 +25,23 @@ class Proxy:
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self.swallow_answers = False
-        """Requests reach the server, but the answer is lost with the connection."""
+        """Requests reach the server, but the response is lost with the connection."""
         self.port = 0
-        self.mend()
+        self.restore()
 
     @property
     def url(self) -> str:
-        """Where clients connect."""
+        """URL for clients."""
         return f"http://127.0.0.1:{self.port}"
 
-    def mend(self) -> None:
-        """Take connections (again), always on the same port."""
+    def restore(self) -> None:
+        """Accept connections (again), always on the same port."""
         self._listener = socket.create_server(("127.0.0.1", self.port))
         self.port = self._listener.getsockname()[1]
         self._run(self._accept, self._listener)
 
     def cut(self) -> None:
-        """Refuse connections, and close those that are open."""
+        """Refuse connections, and close the open ones."""
         listener, self._listener = self._listener, None
         if listener is not None:
             _close(listener)
@@ -90,7 +90,7 @@ def _close(one: socket.socket) -> None:
 
 
 class FailingBulk(Elasticsearch):
-    """A real client whose n-th bulk requests are answered by itself: some items, or all, are put off."""
+    """A real client that answers its n-th bulk requests itself: it rejects some items, or all of them."""
 
     fail_at: frozenset[int] = frozenset()
     status = 429
@@ -102,11 +102,11 @@ class FailingBulk(Elasticsearch):
         return self
 
     def options(self, **_: Any) -> Self:
-        """Itself, so that the count goes on."""
+        """Return itself, so that the count continues."""
         return self
 
     def bulk(self, *, operations: Any = None, **rest: Any) -> ObjectApiResponse[Any]:
-        """As the client's, but for the calls that fail."""
+        """Like the client's method, except for the requests that fail."""
         self.calls += 1
         if self.calls not in self.fail_at:
             return super().bulk(operations=operations, **rest)

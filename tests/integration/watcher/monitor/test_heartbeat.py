@@ -1,4 +1,4 @@
-"""Heartbeats: what a watcher says of itself, and what others read of it."""
+"""Heartbeats: what a watcher writes about itself, and what `oversight status` reads."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def es(engine_url: str) -> Iterator[Elasticsearch]:
 
 @pytest.fixture
 def beats(es: Elasticsearch, namespace: str) -> Iterator[str]:
-    """A namespace whose heartbeats are gone at the end."""
+    """A namespace whose heartbeats are deleted at the end."""
     yield namespace
     es.indices.delete(index=heartbeat_index(namespace), ignore_unavailable=True)
 
@@ -45,11 +45,13 @@ def document(moment: datetime, **watcher: Any) -> dict[str, Any]:
     }
 
 
-def test_nobody_ever_watched(es: Elasticsearch, namespace: str) -> None:
+def test_without_a_watcher_there_is_no_heartbeat(es: Elasticsearch, namespace: str) -> None:
     assert read_heartbeats(es, namespace) == []
 
 
-def test_a_watcher_is_alive_for_three_intervals_unless_it_said_that_it_stops(es: Elasticsearch, beats: str) -> None:
+def test_a_watcher_is_alive_for_three_intervals_unless_its_heartbeat_says_stopped(
+    es: Elasticsearch, beats: str
+) -> None:
     now = datetime.now(UTC)
     for name, age_s, state in (("new", 29, "working"), ("old", 31, "working"), ("ended", 1, "stopped")):
         assert HeartbeatWriter(es, beats, name).write(document(now - timedelta(seconds=age_s), id=name, state=state))
@@ -61,7 +63,7 @@ def test_a_watcher_is_alive_for_three_intervals_unless_it_said_that_it_stops(es:
 
 
 def test_a_watcher_is_seen_before_it_counts_what_is_pending(engine_url: str, beats: str) -> None:
-    """On a busy engine a search takes seconds, in which `oversight status` would show no watcher."""
+    """On a busy engine a search takes seconds, and `oversight status` must show the watcher meanwhile."""
     config = watch_run(stream_name(beats), "http://127.0.0.1:9", once=False, namespace=beats, heartbeat_s=10.0)
     facts = Facts(config, totals=Totals(), breaker=Breaker(), blocked=Blocked(60.0))
     heartbeat = f"/{heartbeat_index(beats)}/_doc/{facts.id}"
@@ -88,7 +90,7 @@ def test_one_watcher_has_one_document_in_an_index_with_the_mapping_of_the_contra
     assert set(stored) == set(properties(FIELDS)["watcher"]["properties"])
 
 
-def test_what_others_wrote_there_is_no_heartbeat(es: Elasticsearch, beats: str) -> None:
+def test_documents_of_others_in_that_index_are_no_heartbeats(es: Elasticsearch, beats: str) -> None:
     HeartbeatWriter(es, beats, "one").write(document(datetime.now(UTC)))
     for other in ({"x": 1}, {"@timestamp": "2026-01-01T00:00:00Z", "watcher": {"state": "well"}}):
         es.index(index=heartbeat_index(beats), document=other)
@@ -117,7 +119,7 @@ def test_a_missing_privilege_is_one_warning_that_names_the_fix(
 def test_wrong_credentials_are_not_reported_as_a_missing_privilege(
     secured_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The line names the credentials to check, once."""
+    """One log line names the credentials to check."""
     with Elasticsearch(secured_url, basic_auth=("elastic", "not the password")) as stranger:
         writer = HeartbeatWriter(stranger, "stranger", "0" * 32)
         assert [writer.write({}), writer.write({})] == [False, False]

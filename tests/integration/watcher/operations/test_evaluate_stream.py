@@ -27,7 +27,7 @@ ROWS: list[tuple[dict[str, Any], str]] = (
         (STRANGE, "bearing_wear"),
     ]
 )
-"""What a turbine measures, and the truth."""
+"""The measured values of a turbine, and the truth."""
 on_embedded = pytest.mark.parametrize("engine_url", ENGINES[:1], indirect=True)
 
 
@@ -65,7 +65,7 @@ def write_rows(path: Path) -> Path:
 
 
 def test_a_stream_has_the_figures_of_a_file_with_the_same_rows(place: Place, desk: Desk, service: str) -> None:
-    """The file is predicted, the documents were: one answer, and the truth that is no label is counted apart."""
+    """The file is predicted now, the documents were before: same figures, and truths that are no label count apart."""
     place.put(measured([*ROWS, (HEALTHY, "mscan"), (HOT, "mscan")]))
     place.watch(service)
     place.put({"late": measured()["doc-0"]})
@@ -114,13 +114,13 @@ def test_verdicts_show_false_and_missed_alerts(place: Place, desk: Desk, service
         "healthy": {"bearing_wear": 1, "healthy": 1},
         "overheating": {"healthy": 1, "overheating": 1},
     }
-    assert by_verdict["accuracy"] == 0.4, "a true positive `unknown` without a label has no place in the confusion"
+    assert by_verdict["accuracy"] == 0.4, "a true positive `unknown` without a label is not in the confusion matrix"
     assert found["left_out"] == {"the verdict looks forged (a verdict without its author and time)": 1}
 
 
 @on_two
-def test_each_version_has_figures_of_its_own(place: Place, desk: Desk) -> None:
-    """2,600 documents are three pages; the sums of the versions are the whole."""
+def test_each_version_has_its_own_figures(place: Place, desk: Desk) -> None:
+    """2,600 documents are three pages; the versions add up to the total."""
     documents = {
         f"doc-{number}": stored(
             ("healthy", "overheating")[number % 2],
@@ -154,8 +154,8 @@ def test_a_query_chooses_the_documents(place: Place, desk: Desk) -> None:
 
 
 @on_two
-def test_a_number_in_any_field_is_the_truth_of_a_regression(foreign: Place, desk: Desk) -> None:
-    """In an index that is not ours the truth has a name of its own, and need not be indexed."""
+def test_a_number_in_any_field_can_be_the_truth_of_a_regression(foreign: Place, desk: Desk) -> None:
+    """In a foreign index the truth can have any name, and need not be indexed."""
     model = write_task(desk.folder, "regression")
     predicted = [(8.0, 9.0), (10.0, 9.0), (24.0, 21.0), (30.0, 18.0), (7.0, None), (6.0, "much")]
     foreign.put(
@@ -175,7 +175,7 @@ def test_a_number_in_any_field_is_the_truth_of_a_regression(foreign: Place, desk
 
 
 @on_two
-def test_an_anomaly_is_judged_by_words_and_by_verdicts(place: Place, desk: Desk) -> None:
+def test_an_anomaly_is_evaluated_by_words_and_by_verdicts(place: Place, desk: Desk) -> None:
     model = write_task(desk.folder, "reconstruction")
     scores = [("normal", 0.2), ("normal", 1.5), ("burst", 3.0), ("burst", 0.5), ("burst", 2.0)]
     quiet, alert = (label.name for label in RECONSTRUCTION.labels)
@@ -198,7 +198,7 @@ def test_an_anomaly_is_judged_by_words_and_by_verdicts(place: Place, desk: Desk)
 
 
 @on_embedded
-def test_a_person_reads_what_was_judged(place: Place, desk: Desk) -> None:
+def test_the_text_output_names_what_was_evaluated(place: Place, desk: Desk) -> None:
     place.put({str(number): stored("healthy", label="healthy") for number in range(3)})
     desk = Desk(desk.folder, {**desk.settings, "OVERSIGHT_INDEX": place.index})
     done = desk.type("evaluate")
@@ -227,9 +227,7 @@ def test_a_person_reads_what_was_judged(place: Place, desk: Desk) -> None:
         (("--data", "rows.csv", "--namespace", "lab"), 2, "--namespace chooses stored documents"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(
-    place: Place, desk: Desk, words: tuple[str, ...], code: int, says: str
-) -> None:
+def test_an_error_is_one_line(place: Place, desk: Desk, words: tuple[str, ...], code: int, says: str) -> None:
     place.put({str(number): stored(label="healthy") for number in range(2)})
     desk = Desk(desk.folder, {**desk.settings, "OVERSIGHT_INDEX": place.index})
     done = desk.type("evaluate", *words)

@@ -1,5 +1,5 @@
-"""`oversight labels export` writes a file that a spreadsheet may open and that `oversight train` reads as the documents
-have it.
+"""`oversight labels export` writes a file that is safe in a spreadsheet and from which `oversight train` reads the same
+values as in the documents.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ FIELDS = {feature.name: feature.field for feature in CONTRACT.features}
 FORMULAS = ["=1+1", "+cmd", "-cmd|'/C calc'!A0", "@SUM(1)", "=HYPERLINK(0)", "-", "+1-1", "-1e999"]
 UNPLAIN = ["\t=1+1", "\r=1+1", "\n=1", " =1", "\uff1d1+1", "a,b", 'a"b', "x;=1+1", "", "caf\u00e9", "\x1b[0m"]
 NUMBERS = ["-5", "+5", "-1.5e-3", "7"]
-"""Words of digits: a spreadsheet shows them and runs nothing."""
+"""Words that are numbers: a spreadsheet shows them and runs no formula."""
 
 
 def document(label: str, **changed: Any) -> dict[str, Any]:
-    """A judged event, its fields spelled with dots."""
+    """An event with a verdict, its fields dotted."""
     values: dict[str, Any] = {name: "x" if name in CATEGORICAL else position for position, name in enumerate(COLUMNS)}
     values |= {"protocol_type": "tcp", "service": "http", "flag": "SF", **changed}
     verdict = {
@@ -48,7 +48,7 @@ def document(label: str, **changed: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def exported(embedded_url: str, namespace: str, tmp_path: Path) -> tuple[Path, Exported, list[dict[str, Any]]]:
-    """The file, the counts, and the documents that belong into the file."""
+    """The file, the counts, and the documents that belong in the file."""
     good = [
         document("neptune", src_bytes=-3, dst_bytes=-0.25),
         document("back", duration=1.5e9, dst_bytes=0.1, src_bytes=123456789012),
@@ -81,7 +81,9 @@ def test_words_that_a_spreadsheet_would_run_are_left_out_and_counted(
             assert cell[0] not in "=@\t\r"
             assert cell[0] not in "+-" or float(cell) is not None
     provenance = file.with_name(file.name + ".provenance.jsonl").read_text(encoding="utf-8").splitlines()
-    assert all(json.loads(line)["by"] == "=ann()" for line in provenance), "JSON is no spreadsheet"
+    assert all(json.loads(line)["by"] == "=ann()" for line in provenance), (
+        "the JSON file is never opened in a spreadsheet"
+    )
 
 
 def test_training_reads_the_rows_that_the_documents_have(

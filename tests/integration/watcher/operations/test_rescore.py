@@ -1,4 +1,4 @@
-"""A new model over old documents: as if each had been predicted once, and no alert is sent twice."""
+"""A new model over old documents: each looks as if predicted once, and no alert is sent twice."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FEEDBACK = {"verdict": "false_positive", "by": "ann", "at": "2026-01-02T00:00:00
 
 @pytest.fixture(scope="session")
 def calmer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A service with a second model, to which heat is harmless."""
+    """A service with a second model, which takes heat for harmless."""
     graph = turbine_graph()
     for weights in graph.initializer:
         if weights.name == "bias":
@@ -50,8 +50,8 @@ def versions(place: Place) -> dict[str, int]:
     return {doc_id: hit["_version"] for doc_id, hit in place.all().items()}
 
 
-def test_an_alert_that_is_none_any_more_is_turned_back(place: Place, service: str, calmer: str) -> None:
-    """Heat was an alert; the second model takes it for harmless. What both say alike keeps its time."""
+def test_a_document_that_no_longer_alerts_becomes_an_event_again(place: Place, service: str, calmer: str) -> None:
+    """Heat was an alert; the second model takes it for harmless. A verdict that both models give keeps its time."""
     place.put(events(9))
     place.watch(service)
     place.es.update(index=place.index, id="doc-1", doc={"oversight": {"feedback": FEEDBACK}})
@@ -64,7 +64,7 @@ def test_an_alert_that_is_none_any_more_is_turned_back(place: Place, service: st
     assert place.statuses() == ["pending"] * 9
     assert {doc_id: source["oversight"]["prediction"] for doc_id, source in between.items()} == {
         doc_id: source["oversight"]["prediction"] for doc_id, source in before.items()
-    }, "dashboards keep what there was until the new prediction comes"
+    }, "dashboards show the old prediction until the new one is written"
     place.watch(calmer)
     after = place.sources()
     hot, fine = after["doc-1"], after["doc-0"]
@@ -83,7 +83,7 @@ def test_an_alert_that_is_none_any_more_is_turned_back(place: Place, service: st
 
 @on_two
 def test_no_old_alert_looks_like_a_new_one(place: Place, service: str, calmer: str) -> None:
-    """Rules take alerts by `prediction.at` and leave out the rescored: neither way an old alert is raised again."""
+    """Rules select alerts by `prediction.at` and exclude rescored ones, so no old document raises an alert."""
     place.put(events(12))
     place.watch(calmer)
     (last,) = [max(source["oversight"]["prediction"]["at"] for source in place.sources().values())]
@@ -91,13 +91,13 @@ def test_no_old_alert_looks_like_a_new_one(place: Place, service: str, calmer: s
     place.watch(service)
     alerts = [source for source in place.sources().values() if source["event"]["kind"] == "alert"]
     new = [each for each in alerts if each["oversight"]["prediction"]["at"] > last]
-    assert new, "the second model finds what the first took for harmless"
+    assert new, "the second model alerts on documents that the first took for harmless"
     assert all(each["oversight"]["prediction"]["rescored"] is True for each in new)
 
 
 @on_two
-def test_what_the_current_version_predicted_is_left_out(place: Place, service: str, calmer: str) -> None:
-    """So a run that was stopped goes on where it was, and one that is done does nothing."""
+def test_documents_of_the_current_version_are_skipped(place: Place, service: str, calmer: str) -> None:
+    """So a stopped run continues where it was, and a second run after a complete one changes nothing."""
     place.put(events(20))
     place.watch(service)
     stop = threading.Event()
@@ -119,8 +119,8 @@ def test_what_the_current_version_predicted_is_left_out(place: Place, service: s
 
 
 @on_two
-def test_a_watcher_at_work_meanwhile_predicts_each_document_once_more(place: Place, service: str, calmer: str) -> None:
-    """Two people start it at once, while the watcher writes and fresh events come."""
+def test_a_running_watcher_predicts_each_document_once_more(place: Place, service: str, calmer: str) -> None:
+    """Two people start it at once, while the watcher writes and new events arrive."""
     place.put(events(60))
     place.watch(service)
     (old,) = {source["oversight"]["model"]["version"] for source in place.sources().values()}
@@ -139,7 +139,7 @@ def test_a_watcher_at_work_meanwhile_predicts_each_document_once_more(place: Pla
 
 
 @on_two
-def test_another_writer_in_between_is_kept(place: Place, service: str, engine_url: str) -> None:
+def test_the_change_of_another_writer_in_between_is_kept(place: Place, service: str, engine_url: str) -> None:
     place.put(events(6))
     place.watch(service)
     place.all()
@@ -158,8 +158,8 @@ def test_another_writer_in_between_is_kept(place: Place, service: str, engine_ur
     }
 
 
-def test_documents_from_before_there_was_a_watcher_are_predicted(foreign: Place, service: str) -> None:
-    """Those with a status are left alone; those whose own `oversight` would be damaged as well."""
+def test_documents_older_than_the_watcher_are_predicted(foreign: Place, service: str) -> None:
+    """Documents with a status are skipped, and so are those whose own `oversight` field would be damaged."""
     old = {
         f"old-{number}": {key: value for key, value in event(number).items() if key != "oversight"}
         for number in range(8)
@@ -183,7 +183,7 @@ def test_documents_from_before_there_was_a_watcher_are_predicted(foreign: Place,
 
 
 def test_an_index_that_does_not_map_the_status_is_refused(place: Place) -> None:
-    """What becomes pending there nobody would ever find."""
+    """No watcher would ever find the documents that become pending there."""
     place.es.indices.delete(index=place.index)
     place.es.indices.create(index=place.index, mappings={"dynamic": False, "properties": {}})
     with pytest.raises(InputError, match=r"does not map oversight\.status") as refused:
@@ -194,8 +194,8 @@ def test_an_index_that_does_not_map_the_status_is_refused(place: Place) -> None:
 
 
 @on_two
-def test_it_waits_while_the_watcher_has_enough_to_do(place: Place, service: str) -> None:
-    """A fresh event waits behind what is pending, so that stays short."""
+def test_it_waits_while_many_documents_are_pending(place: Place, service: str) -> None:
+    """A new event waits behind the pending documents, so the queue must stay short."""
     place.put(events(24))
     place.watch(service)
     place.all()
@@ -213,19 +213,19 @@ def test_it_waits_while_the_watcher_has_enough_to_do(place: Place, service: str)
     assert most <= 10 + 10 // 2 + QUICK.page_size
 
 
-def test_a_query_that_is_none_is_refused_with_an_example(place: Place) -> None:
+def test_an_invalid_query_is_refused_with_an_example(place: Place) -> None:
     with pytest.raises(InputError, match="expected a query string such as"):
         selection.count(place.es, place.index, selection.enriched(words="user.id:(alice"))
 
 
-def test_the_time_is_told_from_the_busiest_minute(place: Place, service: str) -> None:
+def test_the_estimate_uses_the_busiest_minute(place: Place, service: str) -> None:
     assert busiest_rate(place.es, place.index) is None
     place.put(events(12))
     place.watch(service)
     place.all()
     rate = busiest_rate(place.es, place.index)
     assert rate is not None
-    assert 6 / 60 <= rate <= 12 / 60  # the minute may have ended in between
+    assert 6 / 60 <= rate <= 12 / 60  # a new minute may have begun in between
     assert expected_s(600, 10.0, 0.0) == 60.0
     assert expected_s(600, 10.0, 2.0) == 300.0
     assert expected_s(600, None, 0.0) is None

@@ -1,4 +1,4 @@
-"""Failed documents get another try, and lose nothing by it: neither feedback nor anybody's fields."""
+"""Failed documents are tried again and lose nothing: neither feedback nor foreign fields."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def again(place: Place, *, es: Elasticsearch | None = None, page_size: int = 7, 
 
 
 def test_a_refused_document_is_pending_again_and_then_as_if_it_had_never_failed(place: Place, service: str) -> None:
-    """The cause is mended at the source; what said why it failed goes, feedback and foreign fields stay."""
+    """The cause is fixed at the source; the failure note goes, feedback and foreign fields stay."""
     bad = {f"bad-{number}": event(number, turbine={}, labels={"site": "x"}) for number in range(9)}
     place.put(bad)
     place.watch(service)
@@ -55,8 +55,8 @@ def test_a_refused_document_is_pending_again_and_then_as_if_it_had_never_failed(
     assert not read_failures(place.es, place.index)
 
 
-def test_in_an_index_that_is_not_ours_its_own_error_stays(foreign: Place, service: str) -> None:
-    """`error.*` is somebody else's there: only what the watcher wrote is taken back."""
+def test_in_a_foreign_index_its_own_error_field_stays(foreign: Place, service: str) -> None:
+    """`error.*` belongs to another system there: only the fields of the watcher are removed."""
     foreign.put({"bad": event(1, turbine={}, error={"message": "the user's"})})
     foreign.watch(service)
     assert again(foreign).pending == 1
@@ -74,7 +74,7 @@ def test_only_the_named_reason_is_tried_again(place: Place, service: str) -> Non
     assert [found[doc_id]["oversight"]["status"] for doc_id in ("gone", "word")] == ["failed", "pending"]
 
 
-def test_only_documents_that_fit_the_query_are_tried_again(place: Place, service: str) -> None:
+def test_only_documents_that_match_the_query_are_tried_again(place: Place, service: str) -> None:
     place.put({name: event(1, turbine={}, user={"id": name}) for name in ("ann", "bob")})
     place.watch(service)
     assert again(place, words="user.id:ann").pending == 1
@@ -95,16 +95,16 @@ def test_a_write_in_between_is_kept_and_the_document_tried_again(place: Place, s
     found = place.sources()
     assert found["bad-1"]["user"] == {"id": "someone else"}
     assert found["bad-1"]["oversight"]["status"] == "pending"
-    assert found["bad-2"]["oversight"]["status"] == "enriched"  # no longer ours to touch
+    assert found["bad-2"]["oversight"]["status"] == "enriched"  # no longer failed, so retry leaves it alone
     assert (done.pending, done.swept.elsewhere, done.swept.left) == (4, 1, 0)
 
 
 class TestThroughThePipeline(WithPipelines):
     """Engines with pipelines."""
 
-    def test_the_raw_line_is_parsed_anew(self, stream: Place, service: str) -> None:
-        """A pipeline that could not split by tildes is mended; the lines that still are none keep failing, and say
-        why.
+    def test_the_raw_line_is_parsed_again(self, stream: Place, service: str) -> None:
+        """A pipeline that could not split at tildes is fixed; lines that it still cannot parse fail again, with the
+        reason.
         """
         lines: list[dict[str, Any]] = []
         for number, line in enumerate(["61.5~steady~1.2", "125~steady~1.5", "no~words", "only text"]):
@@ -116,7 +116,7 @@ class TestThroughThePipeline(WithPipelines):
             change = {"doc": {"oversight": {"feedback": FEEDBACK}, "tags": ["seen"]}}
             updates += [{"update": {"_index": hit["_index"], "_id": doc_id}}, change]
         assert not stream.es.bulk(operations=updates, refresh=True)["errors"]
-        mend(stream)
+        fix_pipeline(stream)
         done = again(stream, page_size=2)
         assert (done.pending, dict(done.failed_again)) == (2, {"column_count": 2})
         after = stream.all()
@@ -140,19 +140,19 @@ class TestThroughThePipeline(WithPipelines):
         assert dict(done.swept.spared) == {"its index has no pipeline": 1}
         assert stream.all()["a"]["_version"] == hit["_version"]
 
-    def test_killed_in_the_middle_it_has_lost_nothing_and_goes_on(
+    def test_a_killed_retry_loses_nothing_and_the_next_one_continues(
         self, stream: Place, engine_url: str, namespace: str, tmp_path: Path
     ) -> None:
-        """SIGKILL between and during its requests: each document is as it was or as it should be, and written once."""
+        """SIGKILL between and during its requests: each document is in its old or its new state, and written once."""
         count = 40
         lines: list[dict[str, Any]] = []
         for number in range(count):
             lines += [{"create": {"_index": stream.index, "_id": str(number)}}, {"message": "61.5~steady~1.2"}]
         assert not stream.es.bulk(operations=lines, refresh=True)["errors"]
-        mend(stream)
+        fix_pipeline(stream)
         desk = Desk(tmp_path, {"ELASTICSEARCH_URL": engine_url, "OVERSIGHT_NAMESPACE": namespace})
         process = desk.start("retry", "--yes", "--rate", "10", log=tmp_path / "log")
-        wait_until(lambda: 0 < stream.count("pending") < count, "the first of the retry")
+        wait_until(lambda: 0 < stream.count("pending") < count, "the first documents of the retry")
         process.kill()
         process.wait(WAIT_S)
         found = stream.all()
@@ -167,13 +167,13 @@ class TestThroughThePipeline(WithPipelines):
 
 
 class TestInAPlainIndex(WithPipelines):
-    """Where our stream is a plain index, its pipeline takes every write for a new event: it removes verdict and
+    """Where our stream is a plain index, its pipeline treats every write as a new event: it removes verdict and
     arrival.
     """
 
     @pytest.fixture
     def plain(self, stream: Place) -> Iterator[Place]:
-        """Lines that failed, each with its verdict; by now the pipeline could parse them."""
+        """Failed lines, each with a verdict; the pipeline can parse them now."""
         router = pipeline_of(stream)
         plain = Place(stream.es, f"{stream.index}plain")
         settings = {"number_of_replicas": 0, "index.final_pipeline": router}
@@ -187,21 +187,21 @@ class TestInAPlainIndex(WithPipelines):
             doc = {"doc": {"oversight": {"feedback": FEEDBACK}, "event": {"ingested": arrival(number)}}}
             lines += [{"update": {"_index": plain.index, "_id": str(number)}}, doc]
         assert not plain.es.bulk(operations=lines, refresh=True)["errors"]
-        mend(stream)
+        fix_pipeline(stream)
         yield plain
         plain.es.indices.delete(index=plain.index)
 
-    def test_beside_a_running_watcher_no_prediction_verdict_or_arrival_is_lost(
+    def test_a_retry_during_a_watcher_loses_no_prediction_verdict_or_arrival(
         self, plain: Place, engine_url: str, namespace: str, service: str, tmp_path: Path
     ) -> None:
-        """A document is pending again in one write; the watcher predicts it while the retry is still at work."""
+        """One write makes a document pending again; the watcher predicts it while the retry still runs."""
         desk = Desk(tmp_path, settings_of(plain, engine_url, namespace, service))
         watcher = desk.start("watch", log=tmp_path / "watch")
         try:
             retrying = desk.start("retry", "--yes", "--rate", "20", log=tmp_path / "retry")
-            wait_until(lambda: 0 < plain.count("enriched") < COUNT, "a prediction while the retry is at work")
+            wait_until(lambda: 0 < plain.count("enriched") < COUNT, "a prediction while the retry still runs")
             assert retrying.wait(WAIT_S) == 0, (tmp_path / "retry").read_text()
-            wait_until(lambda: plain.count("enriched") == COUNT, "the predictions of all")
+            wait_until(lambda: plain.count("enriched") == COUNT, "all predictions")
         finally:
             watcher.terminate()
             assert watcher.wait(WAIT_S) == 0
@@ -210,12 +210,12 @@ class TestInAPlainIndex(WithPipelines):
             assert source["oversight"]["feedback"] == FEEDBACK
             assert source["event"]["ingested"] == arrival(int(doc_id))
             assert "error" not in source
-        assert plain.versions() == {4}  # stored, judged, tried again, predicted
+        assert plain.versions() == {4}  # stored, judged, retried, predicted
 
-    def test_killed_after_its_first_write_it_has_lost_no_verdict_and_no_arrival(
+    def test_a_retry_killed_after_its_first_write_loses_no_verdict_or_arrival(
         self, plain: Place, engine_url: str, namespace: str, service: str, tmp_path: Path
     ) -> None:
-        """SIGKILL at the moment when the engine has written and nobody has read its answer."""
+        """SIGKILL after the engine has written and before the response is read."""
         processes: list[subprocess.Popen[bytes]] = []
         started = threading.Event()
 
@@ -273,7 +273,7 @@ def settings_of(place: Place, engine_url: str, namespace: str, service: str) -> 
 
 
 def arrival(number: int) -> str:
-    """When a line arrived: long ago, each at a time of its own."""
+    """When a line arrived: long ago, at a different time for each."""
     return f"2026-01-02T00:00:{number:02d}.000Z"
 
 
@@ -283,8 +283,8 @@ def pipeline_of(stream: Place) -> str:
     return str(found["settings"]["index"]["final_pipeline"])
 
 
-def mend(stream: Place) -> None:
-    """Let the pipeline take tildes for commas."""
+def fix_pipeline(stream: Place) -> None:
+    """Make the pipeline accept tildes as commas."""
     router = pipeline_of(stream)
     body = dict(stream.es.ingest.get_pipeline(id=router)[router])
     tildes = {"gsub": {"field": "event.original", "pattern": "~", "replacement": ",", "ignore_missing": True}}

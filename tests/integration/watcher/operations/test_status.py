@@ -1,4 +1,4 @@
-"""The counts of `oversight status`, on every engine: aggregations differ between them."""
+"""The counts of `oversight status` on every engine, because their aggregations differ."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def test_predictions_and_failures_are_counted_by_kind(place: Place, service: str
 
 
 def test_a_header_in_another_order_names_its_file(place: Place) -> None:
-    """Rows behind it cannot be seen to be wrong, so the file is named, once however often it was shipped."""
+    """Rows below such a header cannot be recognized as wrong, so the file is named, once however often it
+    was shipped.
+    """
     header = {"oversight": {"status": "failed"}, "error": {"type": "column_order"}}
     place.put(
         {
@@ -89,20 +91,20 @@ def test_documents_without_arrival_have_no_age(place: Place) -> None:
     assert read_status(place.es, place.index).oldest_pending_age_s is None
 
 
-def test_an_index_that_is_not_there_is_said_to_be_missing(place: Place) -> None:
+def test_an_index_that_is_not_there_is_reported_as_missing(place: Place) -> None:
     with pytest.raises(IndexMissingError, match="oversight provision"):
         read_status(place.es, f"{place.index}.nowhere")
 
 
-def test_a_pattern_that_no_index_fits_is_said_to_be_missing(place: Place, namespace: str) -> None:
-    """It is no error to an engine, so it has to be seen in its answer."""
+def test_a_pattern_that_matches_no_index_is_reported_as_missing(place: Place, namespace: str) -> None:
+    """Engines do not report it as an error, so the command looks at the number of shards."""
     with pytest.raises(IndexMissingError, match="oversight provision") as caught:
         read_status(place.es, f"nothing-{namespace}*")
     assert "\n" not in str(caught.value)
 
 
-def test_an_index_in_which_nothing_but_the_status_is_mapped_is_counted(place: Place) -> None:
-    """No arrival, no label and no type of error: the counts by status are there all the same."""
+def test_an_index_that_maps_only_the_status_is_counted(place: Place) -> None:
+    """Without arrival, label and error type, the counts by status are still complete."""
     place.es.indices.delete(index=place.index)
     place.es.indices.create(
         index=place.index,
@@ -124,8 +126,8 @@ def test_failures_are_counted_where_their_arrival_is_not_mapped(place: Place) ->
     assert (failure.type, failure.count) == ("missing_feature", 1)
 
 
-def test_what_the_engine_refuses_is_said_with_its_reason(place: Place, engine_url: str) -> None:
-    """The first line of such an answer says only that all shards failed."""
+def test_a_refusal_of_the_engine_is_reported_with_its_reason(place: Place, engine_url: str) -> None:
+    """The first line of such a response only says that all shards failed."""
     cause = {"type": "query_shard_exception", "reason": "No mapping found for [x]\nin order to sort on"}
     body = {"error": {"root_cause": [cause], "type": "search_phase_execution_exception", "reason": "all shards failed"}}
     with proxied(engine_url) as engine, Elasticsearch(engine.url, max_retries=0) as es:
@@ -136,7 +138,7 @@ def test_what_the_engine_refuses_is_said_with_its_reason(place: Place, engine_ur
 
 
 def test_rate_and_lag_come_from_the_newest_predictions(place: Place) -> None:
-    """Older ones do not count, nor those that a later model judged anew."""
+    """Older predictions do not count, and neither do rescored ones."""
     sources = {}
     for number in range(20):
         at = NOON - timedelta(seconds=10 * number)  # 6 in the last minute
@@ -156,8 +158,8 @@ def test_without_predictions_there_is_no_lag(place: Place) -> None:
     assert (speed.rate_1m, speed.rate_5m, speed.lag) == (0.0, 0.0, None)
 
 
-def test_the_watchers_that_live_are_listed(place: Place, namespace: str) -> None:
-    """None is an answer too, where nobody ever watched; and nothing is asked where no installation is named."""
+def test_running_watchers_are_listed(place: Place, namespace: str) -> None:
+    """An empty list means that no watcher has run; without an installation the command does not search for watchers."""
     assert read_status(place.es, place.index, namespace=namespace).watchers == ()
     assert read_status(place.es, place.index).watchers is None
     now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""What a sweep over many documents does when the engine or the way there fails: each document is changed once."""
+"""A sweep over many documents while the engine or the network fails: each document is changed once."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def engine_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def behind(engine_url: str) -> Iterator[tuple[FaultProxy, Elasticsearch]]:
-    """The engine behind a proxy that can misbehave."""
+    """The engine behind a proxy that can inject faults."""
     with proxied(engine_url) as proxy, Elasticsearch(proxy.url, max_retries=0, request_timeout=WAIT_S) as es:
         yield proxy, es
 
 
 @pytest.fixture
 def enriched(place: Place) -> Place:
-    """Documents with a prediction, as far as a sweep sees that."""
+    """Documents that have a prediction, as a sweep sees it."""
     place.put({str(number): event(number, oversight={"status": "enriched"}) for number in range(COUNT)})
     return place
 
@@ -46,10 +46,8 @@ def run(place: Place, es: Elasticsearch) -> Swept:
     return sweep(es, place.index, selection.enriched(), give_back, limits=LIMITS, stop=threading.Event())
 
 
-def test_an_answer_that_is_lost_costs_no_second_write(
-    enriched: Place, behind: tuple[FaultProxy, Elasticsearch]
-) -> None:
-    """The first request of writes is done and its answer is not received: nobody knows, so the documents tell."""
+def test_a_lost_response_causes_no_second_write(enriched: Place, behind: tuple[FaultProxy, Elasticsearch]) -> None:
+    """The engine applies the first bulk request and its response is lost: the sweep reads the documents to find out."""
     proxy, es = behind
 
     def swallow_once(call: Call, forward: Callable[[], Reply]) -> Reply:
@@ -64,7 +62,7 @@ def test_an_answer_that_is_lost_costs_no_second_write(
     assert enriched.versions() == {2}
 
 
-def test_an_overloaded_engine_is_asked_again(enriched: Place, behind: tuple[FaultProxy, Elasticsearch]) -> None:
+def test_an_overloaded_engine_is_retried(enriched: Place, behind: tuple[FaultProxy, Elasticsearch]) -> None:
     proxy, es = behind
 
     def busy_twice(call: Call, forward: Callable[[], Reply]) -> Reply:
@@ -76,7 +74,7 @@ def test_an_overloaded_engine_is_asked_again(enriched: Place, behind: tuple[Faul
     assert enriched.versions() == {2}
 
 
-def test_a_lasting_fault_ends_it_with_an_error_and_the_next_run_does_the_rest(
+def test_a_lasting_fault_ends_the_sweep_with_an_error_and_the_next_run_finishes_it(
     enriched: Place, behind: tuple[FaultProxy, Elasticsearch]
 ) -> None:
     proxy, es = behind
@@ -93,7 +91,7 @@ def test_a_lasting_fault_ends_it_with_an_error_and_the_next_run_does_the_rest(
     assert enriched.versions() == {2}
 
 
-def test_a_refused_write_is_counted_with_its_reason_and_the_rest_goes_on(
+def test_a_refused_write_is_counted_with_its_reason_and_the_sweep_continues(
     enriched: Place, behind: tuple[FaultProxy, Elasticsearch]
 ) -> None:
     proxy, es = behind
@@ -112,7 +110,7 @@ def test_a_refused_write_is_counted_with_its_reason_and_the_rest_goes_on(
     assert swept.changed == COUNT - LIMITS.page_size
 
 
-def test_a_missing_privilege_is_said_at_once(enriched: Place, behind: tuple[FaultProxy, Elasticsearch]) -> None:
+def test_a_missing_privilege_is_reported_at_once(enriched: Place, behind: tuple[FaultProxy, Elasticsearch]) -> None:
     proxy, es = behind
     proxy.fault = only("/_bulk", Reply(403, b'{"error": {"type": "security_exception"}}'))
     with pytest.raises(EngineUnavailableError, match="privilege"):
@@ -121,8 +119,8 @@ def test_a_missing_privilege_is_said_at_once(enriched: Place, behind: tuple[Faul
     assert enriched.versions() == {1}
 
 
-def test_the_rate_is_kept(enriched: Place) -> None:
-    """At 100 a second, 20 documents take a fifth of a second at least."""
+def test_the_rate_limit_is_kept(enriched: Place) -> None:
+    """At 100 per second, 20 documents take at least a fifth of a second."""
     began_s = time.monotonic()
     swept = sweep(
         enriched.es,

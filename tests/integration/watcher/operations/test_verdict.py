@@ -1,4 +1,4 @@
-"""An analyst's verdict: written once, kept by everything else, and turned into training rows."""
+"""An analyst's verdict is written once, kept by everything else, and becomes a training row."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def give(place: Place, doc_id: str, verdict: Verdict | None = WRONG) -> None:
     judge(place.es, place.index, doc_id, verdict, labels=TURBINE.labels)
 
 
-def test_a_verdict_stands_beside_the_prediction_and_the_next_replaces_it_whole(judged: Place) -> None:
+def test_a_verdict_is_stored_beside_the_prediction_and_the_next_replaces_it(judged: Place) -> None:
     before = judged.sources()["doc-1"]
     give(judged, "doc-1")
     source = judged.sources()["doc-1"]
@@ -42,14 +42,14 @@ def test_a_verdict_stands_beside_the_prediction_and_the_next_replaces_it_whole(j
     give(judged, "doc-1", Verdict("true_positive", "bob"))
     feedback = judged.sources()["doc-1"]["oversight"]["feedback"]
     assert (feedback["verdict"], feedback["by"]) == ("true_positive", "bob")
-    assert (feedback["label"], feedback["comment"]) == (None, None), "nothing of the verdict before is left"
+    assert (feedback["label"], feedback["comment"]) == (None, None), "the earlier verdict is gone"
     assert read_status(judged.es, judged.index).verdicts == {"true_positive": 1}
 
 
-def test_a_verdict_can_be_taken_back(judged: Place) -> None:
+def test_a_verdict_can_be_withdrawn(judged: Place) -> None:
     give(judged, "doc-1")
     give(judged, "doc-1", None)
-    give(judged, "doc-2", None)  # there is none: nothing is written
+    give(judged, "doc-2", None)  # without a verdict nothing is written
     found = judged.all()
     assert set(found["doc-1"]["_source"]["oversight"]["feedback"].values()) == {None}
     assert found["doc-2"]["_version"] == 2
@@ -71,7 +71,7 @@ def test_a_verdict_can_be_taken_back(judged: Place) -> None:
         ("doc-1", Verdict("false_positive", "ann", label="overheating"), "what was predicted; say true_positive"),
     ],
 )
-def test_a_verdict_that_cannot_be_is_refused(judged: Place, doc_id: str, verdict: Verdict, says: str) -> None:
+def test_an_invalid_verdict_is_refused(judged: Place, doc_id: str, verdict: Verdict, says: str) -> None:
     judged.put({"waiting": event(1)})
     before = judged.all()
     with pytest.raises(InputError) as refused:
@@ -80,19 +80,19 @@ def test_a_verdict_that_cannot_be_is_refused(judged: Place, doc_id: str, verdict
     assert judged.all() == before
 
 
-def test_an_index_that_is_not_there_is_said_to_be_missing(judged: Place) -> None:
+def test_an_index_that_is_not_there_is_reported_as_missing(judged: Place) -> None:
     with pytest.raises(IndexMissingError):
         judge(judged.es, f"{judged.index}.nowhere", "doc-1", WRONG, labels=None)
 
 
-def test_an_id_in_several_indices_asks_which_is_meant(judged: Place, foreign: Place) -> None:
+def test_an_id_in_several_indices_asks_for_the_index(judged: Place, foreign: Place) -> None:
     foreign.put({"doc-1": event(1)})
     with pytest.raises(InputError, match=r"there 2 times, in .*; choose one with --index"):
         judge(judged.es, f"{judged.index},{foreign.index}", "doc-1", WRONG, labels=None)
 
 
 def test_verdicts_become_training_rows(judged: Place) -> None:
-    """Features in the contract's order, the confirmed label, and where all that is from."""
+    """Features in the contract's order, the confirmed label, and the source of each row."""
     give(judged, "doc-1", Verdict("true_positive", "ann"))
     give(judged, "doc-2", Verdict("false_positive", "ann"))
     give(judged, "doc-4", Verdict("false_positive", "bob", label="bearing_wear"))
@@ -119,10 +119,10 @@ def test_verdicts_become_training_rows(judged: Place) -> None:
 
 
 class TestInTheStream(WithPipelines):
-    """Engines with pipelines: a verdict outlives what happens to its document."""
+    """Engines with pipelines: a verdict survives a new prediction of its document."""
 
     def test_a_verdict_runs_no_pipeline_and_survives_a_new_prediction(self, stream: Place, service: str) -> None:
-        """With a pipeline that ran again the status would be pending, and the prediction gone."""
+        """If a pipeline ran again, the status would be pending and the prediction would be gone."""
         stream.es.index(
             index=stream.index, id="a", document={"message": "125,steady,1.5"}, op_type="create", refresh=True
         )

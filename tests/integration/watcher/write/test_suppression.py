@@ -1,4 +1,4 @@
-"""An alert that somebody expects is kept with its whole prediction, and alerts nobody."""
+"""A suppressed alert keeps its whole prediction and does not alert."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from watcher.operations.sweep import Limits
 
 
 def scans() -> dict[str, dict[str, Any]]:
-    """Hot ones, which are alerts, of two machines; and a healthy one of the scanner."""
+    """Hot documents of two machines, which are alerts, and a healthy one of the scanner."""
     return {
         "scanner": event(1, source={"ip": "10.1.2.3"}, user={"id": "scan"}),
         "stranger": event(1, source={"ip": "192.0.2.7"}),
@@ -59,7 +59,7 @@ def test_an_expected_alert_does_not_alert_until_its_rule_goes(place: Place, serv
     )
 
 
-def test_in_an_index_that_is_not_ours_its_own_fields_stay(foreign: Place, service: str, tmp_path: Path) -> None:
+def test_in_a_foreign_index_its_own_fields_stay(foreign: Place, service: str, tmp_path: Path) -> None:
     rules = tmp_path / "rules"
     rules.write_text("user.id: scan\n", encoding="utf-8")
     foreign.put(scans())
@@ -81,7 +81,7 @@ def test_a_bad_line_stops_the_start(place: Place, service: str, tmp_path: Path) 
     assert place.statuses() == ["pending"] * 3
 
 
-def test_no_service_may_say_that_an_alert_is_suppressed() -> None:
+def test_a_service_cannot_mark_an_alert_as_suppressed() -> None:
     assert not any(
         name == root or name.startswith(f"{root}.") for root in ENRICH_ROOTS for name in (SUPPRESSED, SUPPRESSED_BY)
     )
