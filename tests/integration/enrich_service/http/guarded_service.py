@@ -47,6 +47,12 @@ class Guarded:
             for sample in family.samples
         }
 
+    def kill_a_worker(self) -> None:
+        """Kill it and wait until it is gone: before, it may still accept a connection, which then breaks."""
+        victim = self.service.workers()[0]
+        victim.kill()
+        victim.wait(WAIT_S)
+
     def lines(self) -> list[dict[str, Any]]:
         """The log so far."""
         return [json.loads(line) for line in self.service.log.read_text(encoding="utf-8").splitlines()]

@@ -62,8 +62,7 @@ def test_metrics_are_the_sum_of_all_workers_and_survive_one(guarded: Guarded) ->
     expected = dict(zip(grown(before), (160, 40, 40, 40, 40, 40, 1, 40, 1), strict=True))
     assert all(grown(guarded.metrics()) == expected for _ in range(6))
     assert guarded.metrics()["requests_in_flight"] == 1  # the one that asks
-    victim = guarded.service.workers()[0]
-    victim.kill()
+    guarded.kill_a_worker()
     assert until(
         lambda: guarded.metrics().get("worker_restarts_total", 0) - before.get("worker_restarts_total", 0) == 1
     )

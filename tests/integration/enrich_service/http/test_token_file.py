@@ -56,7 +56,7 @@ def test_a_worker_that_is_replaced_while_the_file_is_spoilt_keeps_the_last_good_
     good = next(token for token in (FIRST, SECOND) if guarded.page(HEALTHY, token=token)[0] == 200)
     before, text = guarded.metrics().get("worker_restarts_total", 0), guarded.tokens.read_text(encoding="utf-8")
     guarded.tokens.write_text("", encoding="utf-8")
-    guarded.service.workers()[0].kill()
+    guarded.kill_a_worker()
     assert until(lambda: guarded.metrics().get("worker_restarts_total", 0) == before + 1)
     assert {guarded.page(HEALTHY, token=good)[0] for _ in range(12)} == {200}
     guarded.tokens.write_text(text, encoding="utf-8")
