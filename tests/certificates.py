@@ -11,11 +11,11 @@ import pytest
 from tests.waiting import WAIT_S
 
 OPENSSL = shutil.which("openssl") or ""
-needs_openssl = pytest.mark.skipif(not OPENSSL, reason="the openssl command makes the certificates")
+needs_openssl = pytest.mark.skipif(not OPENSSL, reason="no openssl command, which creates the certificates")
 
 
 def certify(folder: Path, name: str) -> Path:
-    """Write NAME.pem with NAME.key beside it. Return the path of the first."""
+    """Write NAME.pem and NAME.key. Return the path of NAME.pem."""
     subprocess.run(
         [
             OPENSSL,

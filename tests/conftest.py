@@ -48,15 +48,15 @@ RUN_FOLDER = guardian.MARK
 """Environment variable: a folder that all processes of this test run share (pytest-xdist starts several)."""
 
 ROOT_LEVEL = logging.root.level
-"""Of the root logger before any test."""
+"""Level of the root logger before any test."""
 
 settings.register_profile("oversight", deadline=None)  # durations only show how busy the machine is
 settings.load_profile("oversight")
 
 
 def pytest_report_header() -> list[str]:
-    """Say what this run can test against."""
-    real = "there" if not why_no_real_engine() else why_no_real_engine()
+    """Show which shared data and engines this run can use."""
+    real = why_no_real_engine() or "available"
     return [f"shared data: {SHARED if SHARED.is_dir() else 'absent'}", f"real engines: {real}"]
 
 
@@ -157,7 +157,7 @@ def secured_url() -> str:
 
 @pytest.fixture(scope="session")
 def secured_folder() -> Path:
-    """Folder of this test run's own Elasticsearch with security, also where the developer has another one."""
+    """Folder of this test run's own Elasticsearch with security, even if the developer has another one."""
     _own_engine("secured")
     return _folder_of("secured")
 
@@ -206,9 +206,9 @@ def shared_data() -> Path:
 
 @pytest.fixture(autouse=True)
 def log_set_up_as_before() -> Iterator[None]:
-    """Undo what a command in this process does to the root logger: its handler writes to a stream that is closed.
+    """Undo a command's changes to the root logger of this process: its handler would write to a closed stream.
 
-    A fixture of a whole module may have run the command before the first test, so the level of the session counts.
+    A fixture of a module may run a command before the first test, so the level of the session is restored.
     """
     handlers = logging.root.handlers[:]
     yield

@@ -1,4 +1,4 @@
-"""Spares Python's garbage collector what a run keeps until its end: imported modules and collected tests."""
+"""Excludes objects that live until the end of a run from garbage collection: imported modules and collected tests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Collect tests without garbage collection. Later collections skip the million objects that are there by then."""
+    """Collect tests without garbage collection. Later collections skip the million objects that exist by then."""
     gc.disable()
     try:
         return (yield)

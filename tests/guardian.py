@@ -175,7 +175,7 @@ def _kill(processes: Iterable[psutil.Process]) -> None:
 
 
 def note_owner(folder: str) -> None:
-    """Register this pytest process as an owner: everything that it starts from now on is its own."""
+    """Register this pytest process as the owner of every process that it starts from now on."""
     sys.addaudithook(_listen)
     os.environ[OWNER] = str(os.getpid())
     owners = Path(folder, "owners")

@@ -5,10 +5,9 @@
                                               its environment and nothing else ──▶ the service's process
 
 All containers share one network with only a loopback device. So the ports are those of the compose file, and
-`elasticsearch`, `enrich`, ... resolve to it. Three things differ from Docker: the system under `/usr` is this
-machine's;
-Python is the one that runs the tests; and the locked packages are linked from its environment, though pip still checks
-each against the lock file.
+`elasticsearch`, `enrich`, ... resolve to it. Three things differ from Docker: the system under `/usr` is that of this
+machine; Python is the one that runs the tests; and the locked packages are links into its environment, though pip still
+checks each of them against the lock file.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ NAMES = ("elasticsearch", "kibana", "enrich", "console")
 def why_not() -> str:
     """Return why containers cannot run here; empty if they can."""
     if os.geteuid() != 0:
-        return "only root makes containers (namespaces, other users)"
+        return "only root can create containers (namespaces, other users)"
     if missing := [
         tool for tool in ("unshare", "nsenter", "chroot", "setpriv", "mount", "ip") if not shutil.which(tool)
     ]:
@@ -97,7 +96,7 @@ def build(folder: Path) -> Image:
         elif word == "ENTRYPOINT":
             image.entrypoint = json.loads(rest)
         else:
-            assert word == "CMD", f"{word} is not carried out here"
+            assert word == "CMD", f"this test does not support the instruction {word}"
             image.command = json.loads(rest)
     return image
 

@@ -1,8 +1,8 @@
 """Checks saved objects against the rules of Kibana 8.19 and 9.x, taken from Kibana's source and exports.
 
-    NDJSON ──▶ lines ──▶ envelope, references, versions ──▶ attributes by type ──▶ charts ──▶ a sentence for each fault
+    NDJSON ──▶ lines ──▶ envelope, references, versions ──▶ attributes by type ──▶ charts ──▶ a message for each fault
 
-These tests run no Kibana, so these rules replace it; docs/known-limits.md says so.
+The tests run no Kibana and use these rules instead; see docs/known-limits.md.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ ALLOWED = {
     | {"name", "fieldFormatMap", "sourceFilters", "allowHidden", "allowNoIndex", "typeMeta"},
     "visualization": REQUIRED["visualization"],
 }
-"""`dashboard` at 8.9.0, `search` and `query` accept no other attribute: one more fails the import."""
+"""`dashboard` at 8.9.0, `search` and `query` accept no other attribute: another one fails the import."""
 JSON_TEXT = {
     "dashboard": ("optionsJSON", "panelsJSON"),
     "index-pattern": ("fields", "fieldAttrs", "fieldFormatMap", "runtimeFieldMap", "sourceFilters"),
@@ -77,12 +77,12 @@ CONTROL_GROUP = {"controlStyle", "chainingSystem", "ignoreParentSettingsJSON", "
 
 
 def faults(content: bytes) -> list[str]:
-    """Return a sentence for each rule that the file breaks."""
+    """Return a message for each rule that the file breaks."""
     text = content.decode("utf-8")
-    messages = [] if text.endswith("\n") else ["the file does not end with a line end"]
+    messages = [] if text.endswith("\n") else ["the file does not end with a newline"]
     objects = [json.loads(line) for line in text.rstrip("\n").split("\n")]
     keys = [(each["type"], each["id"]) for each in objects]
-    messages += [f"{key} stands twice in the file" for key in sorted({key for key in keys if keys.count(key) > 1})]
+    messages += [f"{key} is twice in the file" for key in sorted({key for key in keys if keys.count(key) > 1})]
     for each in objects:
         messages += [f"{each['type']} {each['id']}: {fault}" for fault in _object_faults(each, set(keys))]
     return messages
@@ -94,10 +94,10 @@ def _object_faults(each: Mapping[str, Any], known: set[tuple[str, str]]) -> Iter
     if lacking := REQUIRED[kind] - set(attributes):
         yield f"lacks {sorted(lacking)}"
     if more := set(attributes) - ALLOWED[kind]:
-        yield f"has {sorted(more)}, which its schema does not take"
+        yield f"has {sorted(more)}, which its schema does not allow"
     decoded = [name for name in JSON_TEXT.get(kind, ()) if not isinstance(attributes.get(name, "{}"), str)]
     if decoded:
-        yield f"{decoded} is no text"
+        yield f"{decoded} is not a string"
         return
     if "kibanaSavedObjectMeta" in attributes:
         yield from _meta_faults(attributes["kibanaSavedObjectMeta"], each["references"])
@@ -109,7 +109,7 @@ def _object_faults(each: Mapping[str, Any], known: set[tuple[str, str]]) -> Iter
 
 def _envelope_faults(each: Mapping[str, Any], known: set[tuple[str, str]]) -> Iterator[str]:
     if set(each) & SERVERS_OWN:
-        yield "has what only the server writes"
+        yield f"has {sorted(set(each) & SERVERS_OWN)}, which only the server writes"
     elif set(each) != ENVELOPE:
         yield f"keys are {sorted(each)}"
     if each["coreMigrationVersion"] != "8.8.0":
@@ -118,12 +118,12 @@ def _envelope_faults(each: Mapping[str, Any], known: set[tuple[str, str]]) -> It
         yield f"typeMigrationVersion {each['typeMigrationVersion']} is newer than the oldest server's"
     names = [reference["name"] for reference in each["references"]]
     if len(names) != len(set(names)):
-        yield "two references have one name"
+        yield "two references have the same name"
     for reference in each["references"]:
         if set(reference) != {"id", "name", "type"}:
             yield f"reference {reference} has other keys"
         if (reference["type"], reference["id"]) not in known:
-            yield f"reference {reference['name']} leads to {reference['id']}, which is not in the file"
+            yield f"reference {reference['name']} points to {reference['id']}, which is not in the file"
 
 
 def _meta_faults(meta: Mapping[str, Any], references: list[dict[str, str]]) -> Iterator[str]:
@@ -131,10 +131,10 @@ def _meta_faults(meta: Mapping[str, Any], references: list[dict[str, str]]) -> I
     if set(source["query"]) != {"language", "query"} or source["query"]["language"] != "kuery":
         yield f"query of searchSourceJSON is {source['query']}"
     if source["filter"] != []:
-        yield "has filters; they stand in the query"
+        yield "has filters; they belong in the query"
     name = source.get("indexRefName")
     if name is not None and name not in {reference["name"] for reference in references}:
-        yield f"indexRefName {name} is no reference"
+        yield f"indexRefName {name} is not a reference"
 
 
 def _search_faults(attributes: Mapping[str, Any], references: list[dict[str, str]]) -> Iterator[str]:
@@ -143,7 +143,7 @@ def _search_faults(attributes: Mapping[str, Any], references: list[dict[str, str
     if not all(isinstance(pair, list) and len(pair) == 2 and pair[1] in ("asc", "desc") for pair in attributes["sort"]):
         yield f"sort is {attributes['sort']}"
     if not set(attributes.get("grid", {}).get("columns", {})) <= set(attributes["columns"]):
-        yield "grid has widths of columns that are not there"
+        yield "grid has widths of missing columns"
 
 
 def _query_faults(attributes: Mapping[str, Any], references: list[dict[str, str]]) -> Iterator[str]:
@@ -158,10 +158,10 @@ def _query_faults(attributes: Mapping[str, Any], references: list[dict[str, str]
 
 def _view_faults(attributes: Mapping[str, Any], references: list[dict[str, str]]) -> Iterator[str]:
     if attributes["fields"] != "[]" or json.loads(attributes["runtimeFieldMap"]) != {}:
-        yield "has fields of its own"
+        yield "defines fields"
     for field, form in json.loads(attributes["fieldFormatMap"]).items():
         if form["id"] not in FORMATTERS:
-            yield f"format {form['id']} of {field} is none that is known"
+            yield f"format {form['id']} of {field} is unknown"
     for field, attribute_values in json.loads(attributes["fieldAttrs"]).items():
         if not set(attribute_values) <= {"customLabel", "customDescription", "count"}:
             yield f"fieldAttrs of {field} has {sorted(attribute_values)}"
@@ -169,19 +169,19 @@ def _view_faults(attributes: Mapping[str, Any], references: list[dict[str, str]]
 
 def _dashboard_faults(attributes: Mapping[str, Any], references: list[dict[str, str]]) -> Iterator[str]:
     if attributes["timeRestore"] != ({"timeFrom", "timeTo", "refreshInterval"} <= set(attributes)):
-        yield "timeRestore does not go with timeFrom, timeTo and refreshInterval"
+        yield "timeRestore does not match timeFrom, timeTo and refreshInterval"
     panels = json.loads(attributes["panelsJSON"])
     used: set[str] = set()
     taken: set[tuple[int, int]] = set()
     ids = [panel["panelIndex"] for panel in panels]
     if len(ids) != len(set(ids)):
-        yield "two panels have one id"
+        yield "two panels have the same id"
     by_name = {reference["name"]: reference for reference in references}
     for panel in panels:
         yield from (f"panel {panel['panelIndex']}: {fault}" for fault in _panel_faults(panel, by_name, used, taken))
     yield from _control_faults(attributes.get("controlGroupInput"), by_name, used)
     if unused := set(by_name) - used:
-        yield f"references {sorted(unused)} are used by nothing"
+        yield f"references {sorted(unused)} are unused"
 
 
 def _panel_faults(
@@ -194,17 +194,17 @@ def _panel_faults(
         name = f"{index}:drilldown:{event['action']['factoryId']}:{event['eventId']}:dashboardId"
         used.add(name)
         if references.get(name, {}).get("type") != "dashboard":
-            yield f"drilldown {event['eventId']} leads nowhere"
+            yield f"drilldown {event['eventId']} has no dashboard"
 
 
 def _grid_faults(grid: Mapping[str, Any], index: str, taken: set[tuple[int, int]]) -> Iterator[str]:
     if set(grid) != {"x", "y", "w", "h", "i"} or grid["i"] != index:
         yield f"gridData is {grid}"
     if not (all(isinstance(grid[key], int) for key in "xywh") and 0 <= grid["x"] <= grid["x"] + grid["w"] <= 48):
-        yield "does not stand on the grid"
+        yield "is outside the grid"
     cells = {(x, y) for x in range(grid["x"], grid["x"] + grid["w"]) for y in range(grid["y"], grid["y"] + grid["h"])}
     if cells & taken:
-        yield "stands on another panel"
+        yield "overlaps another panel"
     taken |= cells
 
 
@@ -222,7 +222,7 @@ def _content_faults(
     elif panel["type"] == "search":
         used.add(f"{index}:{panel['panelRefName']}")
         if references.get(f"{index}:{panel['panelRefName']}", {}).get("type") != "search":
-            yield "its saved search is no reference"
+            yield "its saved search is not a reference"
     elif panel["type"] == "visualization":
         if set(config["savedVis"]) != {"title", "description", "type", "params", "uiState", "data"}:
             yield f"savedVis has {sorted(config['savedVis'])}"
@@ -241,7 +241,7 @@ def _control_faults(
         if set(control) != {"type", "order", "grow", "width", "explicitInput"}:
             yield f"control {name} has {sorted(control)}"
         if control["explicitInput"]["id"] != name or not control["explicitInput"]["fieldName"]:
-            yield f"control {name} is called {control['explicitInput']['id']}"
+            yield f"control {name} has the id {control['explicitInput']['id']} or no field"
         reference = f"controlGroup_{name}:optionsListDataView"
         used.add(reference)
         if references.get(reference, {}).get("type") != "index-pattern":
@@ -266,7 +266,7 @@ def _lens_faults(chart: Mapping[str, Any]) -> Iterator[str]:
 def _layer_faults(layer: Mapping[str, Any]) -> Iterator[str]:
     columns, order = layer["columns"], layer["columnOrder"]
     if sorted(order) != sorted(columns):
-        yield f"columnOrder {order} is not the columns {sorted(columns)}"
+        yield f"columnOrder {order} differs from the columns {sorted(columns)}"
         return
     buckets = [columns[name]["isBucketed"] for name in order]
     if buckets != sorted(buckets, reverse=True):
@@ -291,22 +291,22 @@ def _bucket_faults(operation: str, column: Mapping[str, Any], columns: Mapping[s
     if operation == "terms":
         order = column["params"]["orderBy"]
         if order["type"] == "column" and columns.get(order["columnId"], {"isBucketed": True})["isBucketed"]:
-            yield f"is sorted by {order['columnId']}, which is no metric of the layer"
+            yield f"is sorted by {order['columnId']}, which is not a metric of the layer"
     if operation == "filters":
         labels = [each["label"] for each in column["params"]["filters"]]
         if len(labels) != len(set(labels)) or not labels:
-            yield f"its filters are called {labels}"
+            yield f"its filters have missing or equal labels: {labels}"
 
 
 def _formula_faults(name: str, column: Mapping[str, Any], columns: Mapping[str, Any]) -> Iterator[str]:
     operation = column["operationType"]
     for inner in column.get("references", ()):
         if not (inner in columns and inner.startswith(name.split("X")[0] + "X")):
-            yield f"is made of {inner}, which is not inside of it"
+            yield f"uses {inner}, which is not part of it"
     if operation == "math" and column["params"]["tinymathAst"]["args"] != column["references"]:
-        yield "divides what it does not refer to"
+        yield "has arguments that are not its references"
     if operation == "formula" and not column.get("references"):
-        yield "has nothing inside"
+        yield "is empty"
 
 
 def _visualization_faults(kind: str, body: Mapping[str, Any], layers: Mapping[str, Any]) -> Iterator[str]:
@@ -320,7 +320,7 @@ def _visualization_faults(kind: str, body: Mapping[str, Any], layers: Mapping[st
         if not named or not set(named) <= set(columns):
             yield f"names {named}, the layer has {sorted(columns)}"
         elif hidden := [name for name in named if "X" in name]:
-            yield f"shows {hidden}, which is inside of a formula"
+            yield f"shows {hidden}, which is part of a formula"
         if part["layerType"] == "referenceLine":
             yield from _line_faults(part, columns)
             continue
@@ -336,11 +336,11 @@ def _visualization_faults(kind: str, body: Mapping[str, Any], layers: Mapping[st
 
 def _line_faults(part: Mapping[str, Any], columns: Mapping[str, Any]) -> Iterator[str]:
     if [each["forAccessor"] for each in part["yConfig"]] != part["accessors"]:
-        yield f"the lines {part['accessors']} have no look"
+        yield f"the lines {part['accessors']} have no style"
     for name in part["accessors"]:
         column = columns.get(name, {})
         if column.get("operationType") != "static_value" or column.get("isStaticValue") is not True:
-            yield f"the line {name} is no constant"
+            yield f"the line {name} is not a constant"
 
 
 def _accessors(kind: str, part: Mapping[str, Any]) -> list[str]:
@@ -356,14 +356,14 @@ def _colour_faults(kind: str, part: Mapping[str, Any]) -> Iterator[str]:
     if set(mapping) != {"assignments", "specialAssignments", "paletteId", "colorMode"}:
         yield f"colorMapping has {sorted(mapping)}"
     if kind == "lnsXY" and "splitAccessor" not in part:
-        yield "has colours and nothing that is split"
+        yield "has colours but no split"
     values = [value for each in mapping["assignments"] for value in each["rule"]["values"]]
     if len(values) != len(set(values)):
         yield "a value has two colours"
     for each in mapping["assignments"]:
         colour = each["color"]["colorCode"]
         if not (len(colour) == 7 and colour.startswith("#")):
-            yield f"colour {colour} is none"
+            yield f"colour {colour} is not of the form #rrggbb"
 
 
 _CHECKS = {
@@ -375,7 +375,7 @@ _CHECKS = {
 
 
 def unknown_fields(contract: ModelContract, declared: Boards) -> Iterator[str]:
-    """Yield a sentence for each field of a panel, control or query that no mapping has."""
+    """Yield a message for each field of a panel, control or query that no mapping has."""
     for board in declared.dashboards:
         sources = {panel.source for panel in board.panels if not panel.source.heartbeats}
         for panel in board.panels:

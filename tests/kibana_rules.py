@@ -1,8 +1,7 @@
 """The search that Kibana sends for a rule of type `.es-query`, and when the rule fires.
 
 Taken from Kibana's source (stack_alerts, es_query): the rule's query with a range on its time field, a terms
-aggregation
-for grouped rules, the metric inside it, and the threshold for each value.
+aggregation for grouped rules, the metric inside it, and the threshold for each value.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Our own server with Kibana's documented HTTP routes for saved objects, spaces, connectors and rules.
 
-It is not Kibana, and these tests run no Kibana. It responds as Elastic's API reference and Kibana's source say, with
-the
+It is not Kibana, and the tests run no Kibana. It responds as Elastic's API reference and Kibana's source say, with the
 same errors, dates and migrations of objects. It cannot show whether a real Kibana draws the dashboards.
 """
 

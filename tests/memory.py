@@ -25,7 +25,7 @@ class Group:
         for name in ("memory.peak", "memory.max_usage_in_bytes"):
             if (self.folder / name).exists():
                 return int((self.folder / name).read_text(encoding="ascii"))
-        raise AssertionError("this kernel does not say how much memory a cgroup had")
+        raise AssertionError("this kernel does not report the peak memory of a cgroup")
 
     def words(self, command: list[str]) -> list[str]:
         """Return the command, extended so that it joins this group before it begins."""
@@ -40,7 +40,7 @@ def limited(limit_bytes: int) -> Iterator[Group]:
     try:
         folder.mkdir()
     except OSError as error:
-        pytest.skip(f"no memory cgroup can be made in {parent} ({error.strerror})")
+        pytest.skip(f"cannot create a memory cgroup in {parent} ({error.strerror})")
     try:
         if not (folder / name).exists():
             pytest.skip(f"the memory controller is not enabled in {parent}")

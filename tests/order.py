@@ -16,7 +16,7 @@ LONG = (
     "tests/acceptance/test_columns.py",
     "tests/integration/docker/test_image.py",
     "tests/faults/test_large.py",
-    "tests/faults/test_wires.py",
+    "tests/faults/test_connections.py",
     "tests/acceptance/test_gaps.py",
     "tests/integration/test_guardian.py",
     "tests/acceptance/test_examples.py",

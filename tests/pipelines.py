@@ -43,7 +43,7 @@ SHORT = ",".join(_VALUES[column] for column in kdd99.FLOW)
 
 NOW = "<now>"
 NAMESPACE = "<namespace>"
-ENGINE = "<what the engine says>"
+ENGINE = "<message of the engine>"
 OF_AN_ENGINE = ("invalid_json", "pipeline_error", "too_many_fields")
 """Codes whose message contains the engine's own words."""
 

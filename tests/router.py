@@ -3,7 +3,7 @@
     /_security/...  ──▶ Elasticsearch with security (without pipelines here)
     anything else   ──▶ an engine with pipelines (without security)
 
-The router answers nothing itself. Only the first engine can show that a key is refused what it may not do.
+The router answers nothing itself. Only the first engine can show what a key is not allowed to do.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Our servers, started as real processes, as a user starts them."""
+"""Starts our servers as real processes, like a user."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def running(
         model, token, env: as for `enrich_service`.
         options: more options of `oversight serve`.
         tls: TLS settings of the client.
-        port: a port that it had before; 0: a free one.
+        port: its port, such as that of an earlier start; 0: a free one.
         host: address to listen on.
     """
     port = port or free_port()

@@ -1,6 +1,6 @@
-"""A contract for each task, and stored documents as the pipeline, the service and the watcher leave them.
+"""A contract for each task, and stored documents as if pipeline, service and watcher had processed them.
 
-TASKS ──▶ contract ──▶ numbers by a seed ──▶ VerdictRule, PartialDocuments ──▶ stored documents
+TASKS ──▶ contract ──▶ random numbers from a seed ──▶ stored documents
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ TASKS: dict[str, ModelContract] = {
     "anomaly": METRICS,
     "anomaly below": replace(METRICS, name="likelihood", score=ScoreOutput(-4.5, alerts="below")),
 }
-"""A contract of format 2 for each task, outside of networks."""
+"""A contract of format 2 for each task, from domains other than network traffic."""
 
 
 def documents(contract: ModelContract, n: int, *, end: datetime, hours: float, seed: int = 1) -> Iterator[Document]:

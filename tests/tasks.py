@@ -1,6 +1,6 @@
-"""A small artifact for each task, and one whose documents have gaps, dates, booleans and whole numbers as words.
+"""A small artifact for each task, and one whose documents have missing values, dates, booleans and integers as words.
 
-All of them are about a pump: its pressure, and how loud it is.
+All have the pressure and the noise of a pump as features.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ MIXED = ModelContract(
     ("normal", "failure"),
     event=HOST,
 )
-"""Alerts where the pressure is missing, at night, on Sundays, with an open valve, or where the port is 22."""
+"""Alerts if the pressure is missing, at night, on Sundays, if the valve is open, or if the port is 22."""
 
 QUIET: dict[str, Any] = {"pump": {"pressure": 4.0, "noise": 30.0}}
 BURSTING: dict[str, Any] = {"pump": {"pressure": 12.0, "noise": 30.0}}
@@ -92,7 +92,7 @@ BOTH: dict[str, Any] = {"pump": {"pressure": 12.0, "noise": 95.0}}
 
 
 def one_sigmoid() -> onnx.GraphProto:
-    """Two probabilities of one logit."""
+    """Two probabilities from one logit."""
     return _graph(
         ONE_SIGMOID,
         {"probabilities": ["n", 2]},
@@ -106,7 +106,7 @@ def one_sigmoid() -> onnx.GraphProto:
 
 
 def several() -> onnx.GraphProto:
-    """Two probabilities of their own, and one that no other label holds."""
+    """Two independent probabilities, and the probability that neither label holds."""
     return _graph(
         SEVERAL,
         {"probabilities": ["n", 3]},
@@ -121,17 +121,17 @@ def several() -> onnx.GraphProto:
 
 
 def regression() -> onnx.GraphProto:
-    """One number a row."""
+    """One number per row."""
     return _graph(REGRESSION, {"value": ["n"]}, [*_gemm([[2.0], [0.01]], [0.0], to="column"), *_flat("value")])
 
 
 def score_below() -> onnx.GraphProto:
-    """One score a row, the lower the stranger."""
+    """One score per row; a lower score is more anomalous."""
     return _graph(SCORE_BELOW, {"score": ["n"]}, [*_gemm([[-1.0], [0.0]], [5.0], to="column"), *_flat("score")])
 
 
 def reconstruction() -> onnx.GraphProto:
-    """A score and how far each number deviates."""
+    """A score, and the deviation of each number."""
     return _graph(
         RECONSTRUCTION,
         {"score": ["n"], "deviations": ["n", 2]},
@@ -147,7 +147,7 @@ def reconstruction() -> onnx.GraphProto:
 
 
 def mixed() -> onnx.GraphProto:
-    """Numbers with their gaps as flags, and words, to two labels."""
+    """Two labels from words, and from numbers with flags for missing ones."""
     weights = np.zeros((7 + 7 + 8, 2), np.float32)
     weights[1, 1] = -1.0  # from 12 o'clock on, the hour outweighs everything else
     weights[2, 1] = 3.0  # weekday
@@ -198,11 +198,11 @@ MIXED_QUIET: dict[str, Any] = {
     },
 }
 EXAMPLES = {name: MIXED_QUIET if name == "mixed" else QUIET for name in ALL}
-"""A document of each model that does not alert."""
+"""A document for each model that does not alert."""
 
 
 def write_task(folder: Path, name: str, contract: ModelContract | None = None) -> Path:
-    """Write the artifact of one of `ALL`, perhaps with a changed contract."""
+    """Write the artifact of a task in `ALL`, optionally with another contract."""
     its_contract, graph = ALL[name]
     return write_model(folder / "model.onnx", contract or its_contract, graph=graph())
 

@@ -1,4 +1,4 @@
-"""How tests wait: for a state, with one generous limit. The limit only says when to give up."""
+"""Waiting in tests: for a state, with one generous limit after which a test gives up."""
 
 from __future__ import annotations
 

@@ -182,7 +182,7 @@ if __name__ == "__main__":
     del sys.modules["pyarrow"]  # a command that needs it imports it in its own process
     if len(list(Path("/proc/self/task").iterdir())) > 1:
         sys.exit(
-            "tests/warm.py: a package of IMPORTED starts a thread; a fork would wait for it without end: take it out"
+            "tests/warm.py: a package of IMPORTED starts a thread, and a fork would wait for it forever; remove it"
         )
     gc.freeze()  # a collection in a child would write to, and so copy, the memory that it shares with its parent
     with socket.socket(fileno=int(sys.argv[1])) as here:

@@ -1,4 +1,4 @@
-"""Wheels of this tree, built from a copy: a build leaves folders behind, and takes along what an earlier one left."""
+"""Builds wheels of this tree from a copy, because a build leaves files behind that a later build would include."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def copy_sources(folder: Path) -> Path:
-    """Copy the files that a wheel is made of into a new folder."""
+    """Copy the source files of a wheel into a new folder."""
     folder.mkdir()
     parsed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     for pattern in parsed["tool"]["setuptools"]["packages"]["find"]["include"]:

@@ -1,6 +1,6 @@
-"""Faults made on purpose, with real processes, and the table of what became of every document.
+"""Cause faults with real processes, and check that every document ends as it must.
 
-    fault ──▶ watcher, enrich service, cluster, the wires between them ──▶ Ledger.audit() ──▶ a row of the table
+    fault ──▶ watcher, enrich service, cluster, connections between them ──▶ Ledger.audit() ──▶ a row of the table
 
-`make faults` is the short form, which `make test` runs too; `make soak` the long one.
+`make faults` runs the short form, as `make test` does; `make soak` runs the long form.
 """

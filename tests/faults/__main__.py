@@ -1,6 +1,6 @@
-"""Make the table of faults: `python -m tests.faults`, short; `python -m tests.faults --soak`, long.
+"""Run the fault tests and print their table: `python -m tests.faults`, short; `python -m tests.faults --soak`, long.
 
-tests/faults ──▶ pytest ──▶ build/faults.jsonl ──▶ table on stdout, and into docs/faults.md with --write
+tests/faults ──▶ pytest ──▶ build/faults.jsonl ──▶ table on stdout, with --write also in docs/faults.md
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from tests.faults.trial import ROWS
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = {"short": 600, "soak": 1800}
-"""Longest that one fault may take; then it has failed, and the next one begins."""
+"""Time limit for one fault; after it the fault counts as failed, and the next one starts."""
 
 
 def main() -> int:
-    """Run the trials, print the table; 1 if anything is lost, damaged, doubled or stuck, or a trial failed."""
+    """Run the trials and print the table; returns 1 if a row is bad or a trial fails."""
     options = _options()
     rows, scale = Path(options.rows), "soak" if options.soak else "short"
     rows.parent.mkdir(parents=True, exist_ok=True)
@@ -60,8 +60,8 @@ def main() -> int:
 
 
 def _run(words: list[str], environment: dict[str, str]) -> int:
-    """Run pytest. Told to end, it ends what its tests have started, and the table has the rows so far."""
-    # a shell's background job, and so its children, would ignore SIGINT
+    """Run pytest. After SIGTERM or SIGINT, pytest stops what its tests started, and the table has the rows so far."""
+    # a background job of a shell would ignore SIGINT, and so would its children
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
     with subprocess.Popen(words, cwd=ROOT, stdout=sys.stderr, env=environment, start_new_session=True) as child:
@@ -76,11 +76,11 @@ def _run(words: list[str], environment: dict[str, str]) -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__.partition("\n")[0])
     parser.add_argument("--soak", action="store_true", help="the long form: about an hour, every fault on every engine")
-    parser.add_argument("--only", metavar="EXPRESSION", help="only these tests, as for `pytest -k`")
-    parser.add_argument("--rows", default=str(ROOT / "build" / "faults.jsonl"), help="file of the rows")
-    parser.add_argument("--add", action="store_true", help="keep the rows of runs before this one")
-    parser.add_argument("--table", action="store_true", help="run nothing, print the table of the rows that are there")
-    parser.add_argument("--write", metavar="PAGE", help="put the table into this page, between its two marks")
+    parser.add_argument("--only", metavar="EXPRESSION", help="run only these tests, as with `pytest -k`")
+    parser.add_argument("--rows", default=str(ROOT / "build" / "faults.jsonl"), help="file with the rows")
+    parser.add_argument("--add", action="store_true", help="keep the rows of earlier runs")
+    parser.add_argument("--table", action="store_true", help="run nothing, only print the table of existing rows")
+    parser.add_argument("--write", metavar="PAGE", help="write the table into this page, between its two marks")
     options = parser.parse_args()
     options.add = options.add or options.table
     return options

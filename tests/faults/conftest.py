@@ -1,6 +1,4 @@
-"""What the fault tests share: a real enrich service, a place for documents on each engine, a row for what failed
-early.
-"""
+"""Fixtures of the fault tests: a real enrich service, an index on each engine, a table row for tests that fail."""
 
 from __future__ import annotations
 
@@ -10,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.artifacts import write_model
-from tests.faults.ground import Ground, ground_on
 from tests.faults.trial import IN_THE_TABLE, Row
+from tests.faults.trial_index import TrialIndex, trial_index_on
 from tests.servers import enrich_service
 
 
@@ -23,22 +21,22 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def service(model: Path) -> Iterator[str]:
-    """Address of a real enrich service that nobody kills."""
+    """Address of a real enrich service that no test kills."""
     with enrich_service(model) as url:
         yield url
 
 
 @pytest.fixture
 def engine_url(engine: str, request: pytest.FixtureRequest) -> str:
-    """Address of the engine that a test is about."""
+    """Address of the engine that a test uses."""
     url: str = request.getfixturevalue(f"{engine}_url")
     return url
 
 
 @pytest.fixture
-def ground(engine: str, engine_url: str, namespace: str, tmp_path: Path) -> Iterator[Ground]:
-    """A place for the documents of one test."""
-    with ground_on(engine, engine_url, namespace, tmp_path) as place:
+def trial_index(engine: str, engine_url: str, namespace: str, tmp_path: Path) -> Iterator[TrialIndex]:
+    """An index for the documents of one test."""
+    with trial_index_on(engine, engine_url, namespace, tmp_path) as place:
         yield place
 
 
@@ -46,7 +44,7 @@ def ground(engine: str, engine_url: str, namespace: str, tmp_path: Path) -> Iter
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A test that fails before its trial began is a row as well."""
+    """Write a row for a test that fails before its trial starts."""
     report = yield
     error = None if call.excinfo is None else call.excinfo.value
     if report.failed and error is not None and IN_THE_TABLE not in getattr(error, "__notes__", ()):

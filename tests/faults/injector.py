@@ -1,9 +1,10 @@
-"""What goes wrong with a request, and with which ones.
+"""Damage some requests or their answers.
 
-    request ──▶ Injector ──▶ the real server ──▶ answer        most of them
-                   └──▶ a damage: before, in place of, in the middle of or after the real answer
+    request ──▶ Injector ──▶ the real server ──▶ answer        most requests
+                   └──▶ a damage: before, instead of, within or after the real answer
 
-A damage gets the call and a function that asks the real server; None means that this request cannot be damaged so.
+A damage is a function. It gets the request and a function that forwards it to the real server. It returns the reply, or
+None if it cannot damage this request.
 """
 
 from __future__ import annotations
@@ -20,19 +21,19 @@ from tests.integration.watcher.proxy import DROP, Call, FaultProxy, Reply
 Forward = Callable[[], Reply]
 Damage = Callable[[Call, Forward], Reply | None]
 HANG_S = 20.0
-"""Longer than any timeout of the watchers under test."""
+"""Longer than all timeouts of the tested watchers."""
 
 
 class Injector:
-    """Damages some requests: the first ones by a script, the others by chance.
+    """Damages some requests: the first ones always, the others at random.
 
     Args:
-        damages: what may happen; one of them is drawn for each request that is damaged.
-        seed: of the draws. Which request meets which draw depends on who comes first.
-        share: how many of the requests are damaged by chance.
-        first: how many are damaged before chance decides.
-        most: how many are damaged in all; then the fault is over.
-        path: only requests whose path begins so.
+        damages: possible damages; one is drawn for each damaged request.
+        seed: seed of the draws. The order in which requests arrive decides which draw each gets.
+        share: share of the later requests that it damages.
+        first: number of requests that it damages before it draws at random.
+        most: total number of damaged requests; afterwards the fault is over.
+        path: damages only requests whose path begins with this.
     """
 
     def __init__(
@@ -48,10 +49,10 @@ class Injector:
         self._damages, self._share, self._path = damages, share, path
         self._rng, self._lock, self._first, self._most = random.Random(seed), threading.Lock(), first, most
         self.done = 0
-        """Requests that were damaged."""
+        """Number of damaged requests."""
 
     def __call__(self, call: Call, forward: Forward) -> Reply:
-        """A fault of a `FaultProxy`."""
+        """Damage or forward one request, as the fault of a `FaultProxy`."""
         damage = self._draw() if call.path.startswith(self._path) else None
         reply = None if damage is None else damage(call, forward)
         if damage is not None and reply is None:
@@ -70,7 +71,7 @@ class Injector:
 
 
 def slowed(seconds: float) -> Callable[[Call, Forward], Reply]:
-    """No fault, but a service that takes its time, so that something can happen while a page is in hand."""
+    """Not a fault: a slow service, so that a test can act while the watcher holds a page."""
 
     def pass_on(call: Call, forward: Forward) -> Reply:
         time.sleep(seconds if call.method == "POST" else 0.0)
@@ -85,19 +86,19 @@ def cut_before(call: Call, forward: Forward) -> Reply:
 
 
 def cut_after(call: Call, forward: Forward) -> Reply:
-    """The server did what was asked, and its answer is lost."""
+    """The server executes the request, but its answer is lost."""
     forward()
     return Reply(0, reset=True)
 
 
 def cut_in_answer(call: Call, forward: Forward) -> Reply:
-    """Half of the answer, and the connection is gone."""
+    """The connection closes after half of the answer."""
     reply = forward()
     return Reply(reply.status, reply.body, reply.headers, sent=len(reply.body) // 2, reset=len(reply.body) % 2 == 0)
 
 
 def cut_in_request(proxy: FaultProxy) -> Damage:
-    """Half of the request reaches the server of this proxy."""
+    """The connection closes after half of the request has reached the server of this proxy."""
 
     def damage(call: Call, forward: Forward) -> Reply:
         proxy.forward_half(call)
@@ -107,7 +108,7 @@ def cut_in_request(proxy: FaultProxy) -> Damage:
 
 
 def delay(seconds: float) -> Damage:
-    """The answer comes late."""
+    """The answer is late."""
 
     def damage(call: Call, forward: Forward) -> Reply:
         time.sleep(seconds)
@@ -117,7 +118,7 @@ def delay(seconds: float) -> Damage:
 
 
 def busy(status: int, *, retry_after_s: int = 1) -> Damage:
-    """The server puts it off, and says for how long; nothing is done."""
+    """The server rejects the request with a Retry-After header and does not execute it."""
 
     def damage(call: Call, forward: Forward) -> Reply:
         body = b'{"error": {"type": "es_rejected_execution_exception", "reason": "made by the test"}}'
@@ -127,19 +128,19 @@ def busy(status: int, *, retry_after_s: int = 1) -> Damage:
 
 
 def hang(call: Call, forward: Forward) -> Reply:
-    """No answer, and no end."""
+    """The server neither answers nor closes the connection."""
     time.sleep(HANG_S)
     return DROP
 
 
 def hang_after(call: Call, forward: Forward) -> Reply:
-    """The server did what was asked, and neither answers nor ends the connection."""
+    """The server executes the request, but neither answers nor closes the connection."""
     forward()
     return hang(call, forward)
 
 
 def drip(seconds: float) -> Damage:
-    """A right answer, in pieces, over so many seconds."""
+    """A correct answer that arrives in pieces over some seconds."""
 
     def damage(call: Call, forward: Forward) -> Reply:
         reply = forward()
@@ -149,23 +150,23 @@ def drip(seconds: float) -> Damage:
 
 
 def half(call: Call, forward: Forward) -> Reply:
-    """Half of the answer, as if it were whole."""
+    """Half of the answer, with headers as if it were complete."""
     reply = forward()
     return Reply(reply.status, reply.body[: len(reply.body) // 2], reply.headers)
 
 
 def garbage(call: Call, forward: Forward) -> Reply:
-    """Bytes that mean nothing."""
+    """Random bytes as the answer."""
     return Reply(200, random.Random(len(call.body)).randbytes(2_000), {"content-type": "application/json"})
 
 
 def failure(call: Call, forward: Forward) -> Reply:
-    """500 with a page for people."""
+    """Status 500 with an HTML page."""
     return Reply(500, b"<html>Internal Server Error</html>", {"content-type": "text/html"})
 
 
 def gateway(status: int) -> Damage:
-    """The server did what was asked, and a gateway before it answers with a page of its own."""
+    """The server executes the request, but a gateway in front of it answers with an HTML page."""
 
     def damage(call: Call, forward: Forward) -> Reply:
         forward()
@@ -180,18 +181,18 @@ def fewer_results(call: Call, forward: Forward) -> Reply | None:
 
 
 def another_order(call: Call, forward: Forward) -> Reply | None:
-    """The results are right and stand in another order."""
+    """The results are correct but in another order."""
     return _with_results(forward(), lambda results: [*results[1:], results[0]] if len(results) > 1 else None)
 
 
 class OtherIds:
-    """Results of the request before, as a cache or a mixed-up connection gives them."""
+    """Answers with the results of the previous request, as a broken cache or a mixed-up connection would."""
 
     def __init__(self) -> None:
-        self._before: Sequence[Mapping[str, Any]] = ({"id": "somebody-else", "fields": {}},)
+        self._before: Sequence[Mapping[str, Any]] = ({"id": "another-document", "fields": {}},)
 
     def __call__(self, call: Call, forward: Forward) -> Reply | None:
-        """The answer, with somebody else's results."""
+        """Replace the results by those of the previous request."""
 
         def exchange(results: list[Any]) -> list[Any] | None:
             before, self._before = self._before, results

@@ -1,9 +1,9 @@
-"""What was put into an index, and whether every document ended as it must.
+"""Record the documents of a trial, and check whether each of them ended as it must.
 
     put() ──▶ stored documents ──▶ faults, watchers, other writers ──▶ audit() ──▶ lost, damaged, doubled, stuck
-      └─ of each: digest of its raw fields, what is expected of it, how often others wrote it
+      └─ for each: digest of its raw fields, expected label, number of writes by others
 
-It reads by id, from the translog if need be: what it says does not depend on a refresh.
+The ledger reads documents by id, if necessary from the translog, so its result does not depend on a refresh.
 """
 
 from __future__ import annotations
@@ -20,49 +20,50 @@ from contract.documents.fields import ENRICHED, FAILED, PENDING
 from tests.artifacts import HEALTHY, HOT, WORN
 
 KINDS = ((HEALTHY, "healthy"), (HOT, "overheating"), (WORN, "bearing_wear"))
-"""Documents, and the label that the small model gives them."""
+"""Documents, and the label that the small model predicts for each."""
 LINES = ("61.5,steady,1.2", "125,steady,1.5", "60,steady,22.5")
-"""The same as raw lines, for a stream with pipelines."""
+"""The same documents as raw lines, for a stream with pipelines."""
 BROKEN_EVERY = 10
-"""Each so-many-th document lacks the fields of the model, and must end as failed."""
+"""Every tenth document lacks the fields of the model, and must end as failed."""
 WATCHERS_ROOTS = ("rule", "threat", "error")
 WATCHERS_EVENT_FIELDS = ("kind", "category", "type", "severity", "risk_score")
 WATCHERS_OWN_FIELDS = ("status", "prediction", "model", "failure", "alert")
 OTHERS = "others"
-"""Field that another writer writes."""
+"""The field that the other writer writes."""
 PUT, CHUNK = 50, 500
-"""Documents in one request, to write and to read."""
+"""Number of documents in one write request and in one read request."""
 
 
 @dataclass
 class Entry:
-    """One document as it was put."""
+    """One document as it was stored."""
 
     index: str
     raw: str
     label: str | None
-    """What the model says of it; None: it must fail."""
+    """The expected label; None: the document must fail."""
     version: int
     writes: int = 0
+    """Number of writes by another writer."""
     value: int | None = None
-    """Of another writer: how often it wrote, and what last."""
+    """The last value of another writer."""
 
 
 @dataclass
 class Audit:
-    """How the documents of a ledger ended; all but `documents` must be 0."""
+    """How the documents of a ledger ended; all counts except `documents` must be 0."""
 
     documents: int = 0
     lost: int = 0
-    """Gone."""
+    """The document does not exist."""
     damaged: int = 0
-    """Its raw fields or another writer's are not what was written, or its prediction or reason is not its own."""
+    """Its raw fields or the other writer's value changed, or it has a wrong prediction or a wrong error."""
     doubled: int = 0
-    """Written more often than once by watchers, or there under another id too."""
+    """Watchers wrote it more than once, or it also exists under another id."""
     stuck: int = 0
-    """Pending, or with no status at all."""
+    """It is pending or has no status."""
     found: list[str] = field(default_factory=list)
-    """What is wrong, by id."""
+    """The first problems, each with the document's id."""
 
     @property
     def clean(self) -> bool:
@@ -70,7 +71,7 @@ class Audit:
         return not (self.lost or self.damaged or self.doubled or self.stuck)
 
     def note(self, what: str, doc_id: str, why: str) -> None:
-        """One thing that is wrong."""
+        """Record one problem."""
         setattr(self, what, getattr(self, what) + 1)
         self.found += [f"{doc_id} {what}: {why}"] if len(self.found) < 20 else []
 
@@ -80,9 +81,9 @@ class Ledger:
 
     Args:
         es: a client that may read and write everything.
-        index: where they are put.
-        prefix: begins their ids, so that several trials share an index.
-        lines: put raw lines, which pipelines parse.
+        index: the index to store them in.
+        prefix: prefix of their ids, so that several trials can share an index.
+        lines: store raw lines, which pipelines parse.
     """
 
     def __init__(self, es: Elasticsearch, index: str, *, prefix: str, lines: bool = False) -> None:
@@ -91,7 +92,7 @@ class Ledger:
         self._before = self._stored()
 
     def put(self, count: int) -> None:
-        """Store some documents, pending, in small requests."""
+        """Store some pending documents, in small requests."""
         first = len(self.entries)
         for start in range(first, first + count, PUT):
             self._put(range(start, min(start + PUT, first + count)))
@@ -110,18 +111,18 @@ class Ledger:
             self.entries[created["_id"]] = Entry(
                 created["_index"], digest(document(number)), label, created["_version"]
             )
-        if self._lines:  # what the pipelines made of them
+        if self._lines:  # the pipelines changed the documents
             for number, (doc_id, stored) in zip(numbers, self._read(self._ids(numbers)), strict=True):
                 assert stored["_source"]["event"]["original"] == LINES[number % 3]
                 self.entries[doc_id].raw = digest(stored["_source"])
 
     def wrote(self, doc_id: str, value: int) -> None:
-        """Another writer wrote this document."""
+        """Record that another writer wrote this document."""
         entry = self.entries[doc_id]
         entry.writes, entry.value = entry.writes + 1, value
 
     def settled(self) -> bool:
-        """Whether nothing is pending any more."""
+        """Whether no document is pending."""
         for ids in _lists(list(self.entries), CHUNK):
             for _, stored in self._read(ids, source="oversight.status"):
                 if stored.get("found") and _status(stored["_source"]) == PENDING:
@@ -129,7 +130,7 @@ class Ledger:
         return True
 
     def left(self) -> int:
-        """How many are pending."""
+        """Number of pending documents."""
         return sum(
             bool(stored.get("found")) and _status(stored["_source"]) == PENDING
             for ids in _lists(list(self.entries), CHUNK)
@@ -137,7 +138,7 @@ class Ledger:
         )
 
     def audit(self) -> Audit:
-        """Look at every document."""
+        """Check every document."""
         audit = Audit(documents=len(self.entries))
         for ids in _lists(list(self.entries), CHUNK):
             for doc_id, stored in self._read(ids):
@@ -145,7 +146,7 @@ class Ledger:
         more = self._stored() - self._before - (len(self.entries) - audit.lost)
         if more > 0:
             audit.doubled += more
-            audit.found.append(f"{more} documents in {self._index} that nobody put there")
+            audit.found.append(f"{self._index} has {more} documents that the test did not store")
         return audit
 
     def _read(self, ids: list[str], source: str | None = None) -> Iterable[tuple[str, dict[str, Any]]]:
@@ -170,7 +171,7 @@ def is_broken(number: int) -> bool:
 
 
 def document(number: int) -> dict[str, Any]:
-    """A pending document as a pipeline leaves it."""
+    """A pending document as a pipeline writes it."""
     return {
         "@timestamp": f"2026-01-01T{number // 3600 % 24:02d}:{number // 60 % 60:02d}:{number % 60:02d}.000Z",
         "event": {
@@ -184,7 +185,7 @@ def document(number: int) -> dict[str, Any]:
 
 
 def digest(source: Mapping[str, Any]) -> str:
-    """Of everything in a document but what watchers and the test's other writer write."""
+    """Digest of a document without the fields that watchers and the other writer write."""
     raw = {key: value for key, value in source.items() if key not in (*WATCHERS_ROOTS, OTHERS)}
     raw["event"] = {key: value for key, value in raw.get("event", {}).items() if key not in WATCHERS_EVENT_FIELDS}
     raw["oversight"] = {key: value for key, value in raw.get("oversight", {}).items() if key not in WATCHERS_OWN_FIELDS}
@@ -193,7 +194,7 @@ def digest(source: Mapping[str, Any]) -> str:
 
 def _examine(audit: Audit, doc_id: str, entry: Entry, stored: Mapping[str, Any]) -> None:
     if not stored.get("found"):
-        audit.note("lost", doc_id, "there is no such document")
+        audit.note("lost", doc_id, "the document does not exist")
         return
     source, status = stored["_source"], _status(stored["_source"])
     wrong = _damage(entry, source, status)
@@ -208,19 +209,19 @@ def _examine(audit: Audit, doc_id: str, entry: Entry, stored: Mapping[str, Any])
 
 
 def _damage(entry: Entry, source: Mapping[str, Any], status: object) -> str:
-    """What is wrong with a document; empty: nothing."""
+    """Describe how a document is damaged; empty if it is not."""
     if digest(source) != entry.raw:
-        return "its raw fields are others"
+        return "its raw fields have changed"
     if (source.get(OTHERS) or {}).get("value") != entry.value:
-        return f"another writer wrote {entry.value}, it holds {source.get(OTHERS)}"
+        return f"another writer wrote {entry.value}, but the document has {source.get(OTHERS)}"
     if status == PENDING:
         return ""
     label = source["oversight"].get("prediction", {}).get("label")
     if status != (FAILED if entry.label is None else ENRICHED) or label != entry.label:
-        return f"it is {status!r} as {label!r}, expected {entry.label!r}"
+        return f"its status is {status!r} with label {label!r}, expected label {entry.label!r}"
     error = source.get("error") or source["oversight"].get("failure") or {}
     if entry.label is None and error.get("type") != "missing_feature":
-        return f"it failed for {error.get('type')!r}"
+        return f"it failed with {error.get('type')!r}, expected 'missing_feature'"
     return ""
 
 

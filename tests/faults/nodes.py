@@ -1,4 +1,4 @@
-"""A real engine of a test's own, whose node can be killed and started again on the same data."""
+"""A separate real engine for a test that kills its node and starts it again on the same data."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Node:
 
     Args:
         engine: `opensearch`, or `elasticsearch` with security.
-        folder: its data.
+        folder: folder for its data.
         settings: lines for its configuration.
     """
 
@@ -34,11 +34,11 @@ class Node:
 
     @property
     def url(self) -> str:
-        """Its address, also while it is down."""
+        """Its address; it stays the same while the node is down."""
         return f"http://127.0.0.1:{self._port}"
 
     def client(self) -> Elasticsearch:
-        """A client that may do everything."""
+        """A client with all privileges."""
         more: dict[str, Any] = {"basic_auth": ("elastic", PASSWORD)} if self.secured else {}
         return Elasticsearch(self.url, request_timeout=WAIT_S, **more)
 
@@ -52,7 +52,7 @@ class Node:
         self._stop()
 
     def start(self) -> None:
-        """Start it on the data that it has, and wait until it takes requests."""
+        """Start the node on its existing data, and wait until it accepts requests."""
         environment = {
             **QUICK_JAVA,
             **os.environ,
@@ -73,7 +73,7 @@ class Node:
             wait_for_security(self.url, PASSWORD)
 
     def kill(self) -> None:
-        """SIGKILL to the node and to all that was started with it; its port refuses connections then."""
+        """Send SIGKILL to the node and to the processes started with it; then its port refuses connections."""
         for name in ("server", "node", "shim"):
             file = self._folder / f"{name}.pid"
             if file.exists():

@@ -1,4 +1,4 @@
-"""`oversight watch` and `oversight serve` as processes that can be killed and started again."""
+"""`oversight watch` and `oversight serve` as processes that tests can kill and start again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.servers import Service, running
 from tests.waiting import WAIT_S, wait_until
 
 OURS = ("OVERSIGHT_", "ELASTICSEARCH_", "KIBANA_")
-IMPATIENT = {
+SHORT_WAITS = {
     "OVERSIGHT_WATCH_PAGE_SIZE": "20",
     "OVERSIGHT_WATCH_POLL_INTERVAL_S": "0.05",
     "OVERSIGHT_WATCH_BACKOFF_S": "0.05",
@@ -30,16 +30,16 @@ IMPATIENT = {
     "OVERSIGHT_WATCH_HEARTBEAT_S": "0",
     "OVERSIGHT_WATCH_METRICS_BIND": "",
 }
-"""Settings of a watcher whose servers are near: short waits, small pages."""
+"""Settings of a watcher for tests: short waits, small pages."""
 
 
 class Watcher:
-    """One `oversight watch`.
+    """A running `oversight watch`.
 
     Args:
         environment: its settings.
-        log: what it prints goes there.
-        options: of its command line.
+        log: file for its log.
+        options: options of the command line.
     """
 
     def __init__(self, environment: Mapping[str, str], log: Path, *options: str) -> None:
@@ -48,7 +48,7 @@ class Watcher:
         with log.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "oversight", "watch", "--json", *options],
-                env={**inherited, **IMPATIENT, **environment},
+                env={**inherited, **SHORT_WAITS, **environment},
                 cwd=log.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -65,21 +65,21 @@ class Watcher:
             self.kill()
 
     def alive(self) -> bool:
-        """Whether it runs; it must, until somebody ends it."""
+        """Whether it runs."""
         return self.process.poll() is None
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """Send SIGKILL and wait for the end."""
         self.process.kill()
         self.process.communicate(timeout=WAIT_S)
 
-    def begun(self) -> bool:
-        """Whether it has got so far that it says so."""
+    def has_started(self) -> bool:
+        """Whether it has written to its log."""
         return self.log.stat().st_size > 0
 
     def stop(self) -> dict[str, Any]:
-        """SIGTERM, once it has begun; it ends with 0 and says what it did."""
-        wait_until(self.begun, "a watcher that begins")
+        """Send SIGTERM after it has started. Check that it exits with 0, and return its counts."""
+        wait_until(self.has_started, "a watcher to start")
         self.process.send_signal(signal.SIGTERM)
         out, _ = self.process.communicate(timeout=WAIT_S)
         assert self.process.returncode == 0, f"exit code {self.process.returncode}: {self.tail()}"
@@ -87,7 +87,7 @@ class Watcher:
         return counts
 
     def end(self) -> None:
-        """SIGTERM at any moment: it ends with 0, or by the signal if it had not even begun."""
+        """Send SIGTERM at any moment. It exits with 0, or by the signal if it had not started."""
         self.process.send_signal(signal.SIGTERM)
         self.process.communicate(timeout=WAIT_S)
         assert self.process.returncode in (0, -signal.SIGTERM), f"exit code {self.process.returncode}: {self.tail()}"
@@ -98,7 +98,7 @@ class Watcher:
 
 
 class EnrichService:
-    """One `oversight serve` with two workers, on a port that it keeps.
+    """An `oversight serve` with two workers; it keeps its port across restarts.
 
     Args:
         model: the artifact.
@@ -112,7 +112,7 @@ class EnrichService:
 
     @property
     def url(self) -> str:
-        """Its address, also while it is down."""
+        """Its address; it stays the same while the service is down."""
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
@@ -120,7 +120,7 @@ class EnrichService:
         self.service = self._stack.enter_context(running(self._model, options=("--workers", "2"), port=self._port))
 
     def kill(self) -> None:
-        """SIGKILL to the whole family at once."""
+        """Send SIGKILL to the service and its workers."""
         assert self.service is not None
         family = [self.service.process, *self.service.process.children(recursive=True)]
         for one in family:
@@ -130,10 +130,10 @@ class EnrichService:
         self.stop()
 
     def workers(self) -> list[psutil.Process]:
-        """The processes that answer."""
+        """The worker processes."""
         return [] if self.service is None else self.service.workers()
 
     def stop(self) -> None:
-        """SIGTERM, if it is still there."""
+        """Send SIGTERM if it runs."""
         self.service = None
         self._stack.close()

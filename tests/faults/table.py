@@ -1,6 +1,6 @@
-"""The table of faults, from the rows that trials wrote.
+"""Make the table of faults from the rows that trials wrote.
 
-rows (JSON, one a line) ──▶ the last one of each fault and engine ──▶ Markdown, most severe group first
+rows (JSON, one per line) ──▶ the last row of each fault and engine ──▶ Markdown, in the order of GROUPS
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ GROUPS = (
     "another writer",
     "enrich service",
     "cluster",
-    "the wire to the engine",
-    "both wires",
+    "connection to the engine",
+    "both connections",
     "other",
 )
 ENGINES = ("embedded", "opensearch", "elasticsearch", "")
 COUNTS = ("tries", "documents", "lost", "damaged", "doubled", "stuck")
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
-"""Between these two lines of a page the table is written."""
+"""The table is between these two lines of a page."""
 
 
 def read_rows(file: Path) -> list[Row]:
-    """All rows of a file; of a fault that was tried again on an engine, the last."""
+    """The last row of each fault and engine in a file."""
     found: dict[tuple[str, str, str], Row] = {}
     for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
         row = Row(**json.loads(line))
@@ -41,8 +41,8 @@ def _order(row: Row) -> tuple[int, str, int]:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """The rows, a sum, and why trials failed, where any did."""
-    head = ["what is struck", "fault", "engine", "form", *COUNTS, "s"]
+    """The rows and their sums as a table, followed by the failures."""
+    head = ["target", "fault", "engine", "form", *COUNTS, "s"]
     lines = [_line(head), _line(["---"] * 4 + ["---:"] * (len(head) - 4))]
     before = ("", "")
     for row in rows:
@@ -62,15 +62,15 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 def is_bad(row: Row) -> bool:
-    """Whether anything went wrong in this trial."""
+    """Whether this trial failed."""
     return bool(row.failure or row.lost or row.damaged or row.doubled or row.stuck or not row.tries)
 
 
 def replace_in(page: str, table: str) -> str:
-    """The page with another table.
+    """Replace the table of a page.
 
     Raises:
-        ValueError: it has no place for one.
+        ValueError: the page has no place for a table.
     """
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)

@@ -1,4 +1,4 @@
-"""SIGKILL at random moments: of a watcher, of a worker of the enrich service, of the whole enrich service."""
+"""SIGKILL at random moments: to a watcher, to a worker of the enrich service, to the whole enrich service."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.ground import Ground
 from tests.faults.injector import Forward, slowed
 from tests.faults.processes import EnrichService
-from tests.faults.scale import NOW, on
+from tests.faults.scale import FORM, on
 from tests.faults.trial import Trial
+from tests.faults.trial_index import TrialIndex
 from tests.integration.watcher.proxy import Call, FaultProxy, Reply, proxied
 from tests.waiting import wait_until
 
@@ -23,28 +23,28 @@ PAGE, DOCUMENTS = 20, 120
 
 
 @pytest.mark.parametrize("engine", on("opensearch", "elasticsearch"))
-def test_a_watcher_that_is_killed_at_random_moments_loses_and_doubles_nothing(ground: Ground, service: str) -> None:
-    """Some die as they start, most in the middle of their work; the last one finishes what all of them left."""
+def test_a_watcher_killed_at_random_moments_loses_and_doubles_nothing(trial_index: TrialIndex, service: str) -> None:
+    """Kills some watchers at their start, most at work; the last watcher finishes the remaining documents."""
     rng, in_the_middle = random.Random(SEED), 0
-    ledger = ground.ledger("killed")
-    with proxied(service) as proxy, Trial("watcher", "SIGKILL at random moments", ground.engine, ledger) as trial:
+    ledger = trial_index.ledger("killed")
+    with proxied(service) as proxy, Trial("watcher", "SIGKILL at random moments", trial_index.engine, ledger) as trial:
         proxy.fault = slowed(0.03)
-        for _ in range(NOW.watcher_kills):
+        for _ in range(FORM.watcher_kills):
             ledger.put(DOCUMENTS)
             before = ledger.left()
-            watcher = ground.watcher(proxy.url)
+            watcher = trial_index.watcher(proxy.url)
             _wait_for_a_moment(rng, proxy, pages=before // PAGE)
             watcher.kill()
             trial.tries += 1
             in_the_middle += 0 < ledger.left() < before
-        last = ground.watcher(proxy.url)
+        last = trial_index.watcher(proxy.url)
         trial.settle([last])
         last.stop()
-    assert in_the_middle >= max(1, NOW.watcher_kills // 3), "too few of the kills met a watcher at work"
+    assert in_the_middle >= max(1, FORM.watcher_kills // 3), "too few kills hit a watcher at work"
 
 
 def _wait_for_a_moment(rng: random.Random, proxy: FaultProxy, *, pages: int) -> None:
-    """Until a random page is being enriched, and a little longer; or a random time from the start."""
+    """Wait until a random page is being enriched, and a little longer, or for a random time after the start."""
     page = rng.randint(0, pages)
     if page == 0:
         time.sleep(rng.uniform(0.0, 1.0))
@@ -54,13 +54,13 @@ def _wait_for_a_moment(rng: random.Random, proxy: FaultProxy, *, pages: int) -> 
     time.sleep(rng.uniform(0.0, 0.03))
 
 
-class Assassin:
-    """A fault of a proxy: while a request is under way, somebody is killed.
+class KillDuringRequests:
+    """A fault of a proxy that kills a process while a request is in progress.
 
     Args:
-        kill: does it; False if there was nobody.
-        wanted: how often.
-        share: of the requests.
+        kill: kills a process; returns False if it killed none.
+        wanted: number of kills.
+        share: share of the requests during which it kills.
     """
 
     def __init__(self, kill: Callable[[], bool], *, wanted: int, share: float = 0.4) -> None:
@@ -68,7 +68,7 @@ class Assassin:
         self.wanted, self.done = wanted, 0
 
     def __call__(self, call: Call, forward: Forward) -> Reply:
-        """Pass the request on, and strike within the next milliseconds."""
+        """Forward the request, and kill within the next milliseconds."""
         with self._lock:
             due = call.method == "POST" and self.done < self.wanted and self._rng.random() < self._share
             pause_s = self._rng.uniform(0.0, 0.004)
@@ -83,50 +83,50 @@ class Assassin:
 
 
 @pytest.fixture
-def mortal(model: Path) -> Iterator[EnrichService]:
-    """An enrich service that may be killed."""
+def killable(model: Path) -> Iterator[EnrichService]:
+    """An enrich service that the test may kill."""
     service = EnrichService(model)
     yield service
     service.stop()
 
 
 @pytest.mark.parametrize("engine", on("opensearch"))
-def test_killed_workers_of_the_enrich_service_cost_no_document(ground: Ground, mortal: EnrichService) -> None:
-    """Killed while a request is under way, which may be theirs."""
-    rng, ledger = random.Random(SEED), ground.ledger("workers")
+def test_killed_workers_of_the_service_cost_no_document(trial_index: TrialIndex, killable: EnrichService) -> None:
+    """Kills a worker while a request is in progress, on that worker or the other one."""
+    rng, ledger = random.Random(SEED), trial_index.ledger("workers")
 
     def kill_one() -> bool:
-        workers = mortal.workers()
-        if len(workers) == 2:  # the one before has been replaced
+        workers = killable.workers()
+        if len(workers) == 2:  # the service has replaced the one killed before
             rng.choice(workers).kill()
         return len(workers) == 2
 
-    assassin = Assassin(kill_one, wanted=NOW.worker_kills)
+    killer = KillDuringRequests(kill_one, wanted=FORM.worker_kills)
     fault = "SIGKILL of a worker while a request is under way"
-    with proxied(mortal.url) as proxy, Trial("enrich service", fault, ground.engine, ledger) as trial:
-        proxy.fault = trial.made(assassin)
-        with ground.watcher(proxy.url) as watcher:
-            while assassin.done < assassin.wanted:
+    with proxied(killable.url) as proxy, Trial("enrich service", fault, trial_index.engine, ledger) as trial:
+        proxy.fault = trial.counted(killer)
+        with trial_index.watcher(proxy.url) as watcher:
+            while killer.done < killer.wanted:
                 ledger.put(DOCUMENTS)
                 trial.settle([watcher])
             watcher.stop()
 
 
 @pytest.mark.parametrize("engine", on("elasticsearch"))
-def test_a_killed_enrich_service_costs_no_document(ground: Ground, mortal: EnrichService) -> None:
-    """All its processes at once; for a while its port refuses connections, then it is back."""
-    rng, ledger = random.Random(SEED), ground.ledger("service")
+def test_a_killed_enrich_service_costs_no_document(trial_index: TrialIndex, killable: EnrichService) -> None:
+    """Kills all its processes at once. Its port refuses connections for a while, then the service starts again."""
+    rng, ledger = random.Random(SEED), trial_index.ledger("service")
     with (
-        Trial("enrich service", "SIGKILL of all its processes, later a new start", ground.engine, ledger) as trial,
-        ground.watcher(mortal.url) as watcher,
+        Trial("enrich service", "SIGKILL of all its processes, later a restart", trial_index.engine, ledger) as trial,
+        trial_index.watcher(killable.url) as watcher,
     ):
-        for _ in range(NOW.service_kills):
+        for _ in range(FORM.service_kills):
             ledger.put(DOCUMENTS)
             time.sleep(rng.uniform(0.0, 0.3))
-            mortal.kill()
+            killable.kill()
             trial.tries += 1
             ledger.put(PAGE)
             time.sleep(rng.uniform(0.0, 0.5))
-            mortal.start()
+            killable.start()
             trial.settle([watcher])
         watcher.stop()

@@ -1,4 +1,4 @@
-"""Documents of 5 MB each, and a watcher in a cgroup of 512 MB: the kernel would kill one that reads them whole."""
+"""Documents of 5 MB each, and a watcher in a cgroup with 512 MB: the kernel would kill it if it read them whole."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from elasticsearch import Elasticsearch
 
 from contract.documents.fields import FIELDS, Field, properties
 from tests.acceptance.commands import OURS, command
-from tests.faults.scale import NOW, SOAK
+from tests.faults.scale import FORM, SOAK
 from tests.faults.trial import Row
 from tests.integration.watcher.conftest import event
 from tests.memory import limited
@@ -25,32 +25,30 @@ MIB = 1024 * 1024
 REASON = Field("oversight.failure.type", "keyword", "why a document of a foreign index failed")
 LIMIT_BYTES = 512 * MIB
 FAULT = "documents of 5 MB, a watcher in 512 MB"
-DOCUMENTS = 1_000 if NOW is SOAK else 24
+DOCUMENTS = 1_000 if FORM is SOAK else 24
 FILLER = "x" * (5 * MIB)
 FEATURES = {"turbine": {"properties": {"state": {"properties": {"mode": {"type": "keyword", "ignore_above": 1_000}}}}}}
 
 
 def foreign(number: int) -> dict[str, Any]:
-    """5 MB that the model does not read."""
+    """A document with 5 MB in a field that the model does not read."""
     return event(number, payload=FILLER)
 
 
 def own(number: int) -> dict[str, Any]:
-    """5 MB in a field that the model reads."""
+    """A document with 5 MB in a field that the model reads."""
     made = event(number)
     return {**made, "turbine": {**made["turbine"], "state": {"mode": FILLER}}}
 
 
 def values(number: int) -> dict[str, Any]:
-    """1.5 MB of small values where the model reads one: as Python objects they would be thirty times as much."""
+    """A document with 1.5 MB of small values in a field that the model reads; Python objects need thirty times that."""
     made = event(number)
     return {**made, "turbine": {**made["turbine"], "state": {"mode": [{} for _ in range(MIB // 2)]}}}
 
 
 def put(es: Elasticsearch, index: str, count: int) -> None:
-    """First 5 MB in a foreign field, then in a feature's own field, then as values in it; every tenth is an ordinary
-    document.
-    """
+    """Store documents of the three kinds, a third each: `foreign`, `own`, `values`. Every tenth document is small."""
     es.indices.create(
         index=index,
         mappings={"dynamic": False, "properties": properties([*FIELDS, REASON])},
@@ -64,7 +62,7 @@ def put(es: Elasticsearch, index: str, count: int) -> None:
 
 
 def count(es: Elasticsearch, index: str, *queries: dict[str, Any]) -> int:
-    """Documents that fit all queries: counted without reading them, which small heaps do not take."""
+    """Number of documents that match all queries, without reading them: that would need a larger heap."""
     return int(es.count(index=index, query={"bool": {"filter": list(queries)}})["count"])
 
 
@@ -74,8 +72,8 @@ def count(es: Elasticsearch, index: str, *queries: dict[str, Any]) -> int:
 def test_large_documents_do_not_fill_the_watchers_memory(
     engine: str, engine_url: str, namespace: str, service: str, tmp_path: Path
 ) -> None:
-    """What the model does not read is left in the engine; what it reads and is too large fails, and nothing stays
-    pending.
+    """The watcher does not fetch fields that the model does not read. A document whose features are too large fails,
+    and no document stays pending.
     """
     index = f"flows-{namespace}"
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
@@ -92,7 +90,7 @@ def test_large_documents_do_not_fill_the_watchers_memory(
         "request_timeout": WAIT_S,
         "max_retries": 50,
         "retry_on_status": (429, 503),
-    }  # a small heap is full now and then
+    }  # a small heap is sometimes full
     with Elasticsearch(engine_url, **patient) as es, limited(LIMIT_BYTES) as group:
         try:
             put(es, index, DOCUMENTS)
@@ -130,7 +128,7 @@ def test_large_documents_do_not_fill_the_watchers_memory(
 
 
 def check_the_other_commands(environment: dict[str, str], *, group_words: Any, folder: Path) -> None:
-    """`status`, `rescore` and `retry` of such documents end well within the same limit."""
+    """`status`, `rescore` and `retry` of such documents succeed within the same limit."""
     for words in (("status", "--json"), ("rescore", "--all", "--yes", "--backlog", "0"), ("retry", "--yes")):
         done = subprocess.run(
             group_words(command(*words)),

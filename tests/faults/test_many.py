@@ -1,4 +1,4 @@
-"""Several watchers at once, watchers that come and go, and another writer on the same documents."""
+"""Several watchers at once, watchers that start and stop, and another writer on the same documents."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from typing import Any, Self
 
 import pytest
 
-from tests.faults.ground import Ground
 from tests.faults.injector import slowed
 from tests.faults.ledger import OTHERS, Ledger
 from tests.faults.processes import Watcher
-from tests.faults.scale import NOW, SOAK, on
+from tests.faults.scale import FORM, SOAK, on
 from tests.faults.trial import Trial
+from tests.faults.trial_index import TrialIndex
 from tests.integration.watcher.proxy import FaultProxy, proxied
 from tests.waiting import WAIT_S, wait_until
 
 SEED = 22
-DOCUMENTS = 3_000 if NOW is SOAK else 600
+DOCUMENTS = 3_000 if FORM is SOAK else 600
 TOGETHER: dict[str, tuple[tuple[str, ...], list[tuple[str, ...]]]] = {
     "two at once": (("embedded",), [(), ()]),
     "two at once, each with --slices 2": ((), [("--slices", "2")] * 2),
@@ -34,7 +34,7 @@ TOGETHER: dict[str, tuple[tuple[str, ...], list[tuple[str, ...]]]] = {
 
 
 def together() -> Iterator[Any]:
-    """Each way of being many on its engines."""
+    """Each combination of watchers, on its engines."""
     for name, (short, _) in TOGETHER.items():
         for one in on(*short):
             yield pytest.param(
@@ -43,11 +43,11 @@ def together() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("name", "engine"), list(together()))
-def test_watchers_at_once_write_each_document_once(ground: Ground, service: str, name: str) -> None:
-    ledger, options = ground.ledger("many"), TOGETHER[name][1]
+def test_watchers_at_once_write_each_document_once(trial_index: TrialIndex, service: str, name: str) -> None:
+    ledger, options = trial_index.ledger("many"), TOGETHER[name][1]
     ledger.put(DOCUMENTS)
-    with Trial("several watchers", name, ground.engine, ledger) as trial, ExitStack() as stack:
-        watchers = [stack.enter_context(ground.watcher(service, *each)) for each in options]
+    with Trial("several watchers", name, trial_index.engine, ledger) as trial, ExitStack() as stack:
+        watchers = [stack.enter_context(trial_index.watcher(service, *each)) for each in options]
         trial.tries = len(watchers)
         trial.settle(watchers)
         counts = [watcher.stop() for watcher in watchers]
@@ -55,21 +55,21 @@ def test_watchers_at_once_write_each_document_once(ground: Ground, service: str,
 
 
 @pytest.mark.parametrize("engine", on("embedded"))
-def test_watchers_that_come_and_go_lose_and_double_nothing(ground: Ground, service: str) -> None:
-    """Up to four at once; each is killed, or told to end, at some moment, and another one comes."""
-    rng, ledger = random.Random(SEED), ground.ledger("coming")
-    with Trial("several watchers", "they come, and are killed or told to end", ground.engine, ledger) as trial:
+def test_watchers_that_start_and_stop_lose_and_double_nothing(trial_index: TrialIndex, service: str) -> None:
+    """Up to four at once; at random moments one is killed or stopped, and another one starts."""
+    rng, ledger = random.Random(SEED), trial_index.ledger("coming")
+    with Trial("several watchers", "they start, and are killed or stopped", trial_index.engine, ledger) as trial:
         running: list[Watcher] = []
         try:
-            for _ in range(NOW.arrivals):
+            for _ in range(FORM.arrivals):
                 ledger.put(DOCUMENTS // 6)
-                running.append(ground.watcher(service))
+                running.append(trial_index.watcher(service))
                 time.sleep(rng.uniform(0.2, 0.8))
                 if len(running) == 4 or rng.random() < 0.4:
                     leaving = running.pop(rng.randrange(len(running)))
                     leaving.kill() if rng.random() < 0.7 else leaving.end()
                     trial.tries += 1
-            running.append(ground.watcher(service))
+            running.append(trial_index.watcher(service))
             trial.settle(running)
         finally:
             for watcher in running:
@@ -77,18 +77,18 @@ def test_watchers_that_come_and_go_lose_and_double_nothing(ground: Ground, servi
 
 
 @pytest.mark.parametrize("engine", on("embedded"))
-def test_a_watcher_that_is_frozen_and_goes_on_later_doubles_nothing(ground: Ground, service: str) -> None:
-    """As a virtual machine that is paused with a page in hand, which another watcher has written by then."""
-    rng, ledger = random.Random(SEED), ground.ledger("frozen")
+def test_a_watcher_that_is_frozen_and_resumes_later_doubles_nothing(trial_index: TrialIndex, service: str) -> None:
+    """Like a paused virtual machine: it holds a page, and another watcher writes that page meanwhile."""
+    rng, ledger = random.Random(SEED), trial_index.ledger("frozen")
     with (
         proxied(service) as proxy,
-        Trial("several watchers", "one of two is frozen at work, later goes on", ground.engine, ledger) as trial,
-        ground.watcher(proxy.url) as first,
+        Trial("several watchers", "one of two is frozen at work, later resumes", trial_index.engine, ledger) as trial,
+        trial_index.watcher(proxy.url) as first,
     ):
         wait_until(lambda: bool(proxy.requests("/v1/model")), "a watcher at work")
-        with ground.watcher(service) as second:
-            wait_until(second.begun, "a watcher that begins")
-            for _ in range(NOW.freezes):
+        with trial_index.watcher(service) as second:
+            wait_until(second.has_started, "a watcher to start")
+            for _ in range(FORM.freezes):
                 so_far = len(proxy.requests("/v1/enrich"))
                 ledger.put(DOCUMENTS // 6)
                 _until_it_asks(proxy, so_far, rng.uniform(0.0, 0.02))
@@ -102,7 +102,7 @@ def test_a_watcher_that_is_frozen_and_goes_on_later_doubles_nothing(ground: Grou
 
 
 def _until_it_asks(proxy: FaultProxy, so_far: int, later_s: float) -> None:
-    """A watcher has a page in hand, or the other one was faster."""
+    """Wait until the watcher sends a page, at most 2 s: the other watcher may have taken it."""
     deadline = time.monotonic() + 2.0
     while len(proxy.requests("/v1/enrich")) == so_far and time.monotonic() < deadline:
         time.sleep(0.002)
@@ -110,22 +110,22 @@ def _until_it_asks(proxy: FaultProxy, so_far: int, later_s: float) -> None:
 
 
 class OtherWriter:
-    """Writes a field of its own into random documents, and notes each write that took place.
+    """Writes another field into random documents, and records each successful write in the ledger.
 
     Args:
-        ground: where.
-        ledger: into which documents.
+        trial_index: the index.
+        ledger: the documents.
     """
 
-    def __init__(self, ground: Ground, ledger: Ledger) -> None:
-        self._ground, self._ledger, self._enough = ground, ledger, threading.Event()
+    def __init__(self, trial_index: TrialIndex, ledger: Ledger) -> None:
+        self._ground, self._ledger, self._enough = trial_index, ledger, threading.Event()
         self._requests = 0
         self._executor = ThreadPoolExecutor(1)
         self._work = self._executor.submit(self._run)
 
     @property
     def done(self) -> int:
-        """Writes that took place."""
+        """Number of successful writes."""
         return sum(entry.writes for entry in self._ledger.entries.values())
 
     def __enter__(self) -> Self:
@@ -138,7 +138,7 @@ class OtherWriter:
         self._executor.shutdown()
 
     def stop(self) -> None:
-        """End; raises what went wrong."""
+        """Stop, and raise an error of the writing thread."""
         self._enough.set()
         self._work.result(WAIT_S)
 
@@ -154,22 +154,27 @@ class OtherWriter:
             operations += [{"update": target}, {"doc": {OTHERS: {"value": self._requests * 100 + place}}}]
         answer = self._ground.es.bulk(operations=operations)
         for place, (doc_id, item) in enumerate(zip(ids, answer["items"], strict=True)):
-            if item["update"]["status"] == 200:  # 409: the watcher was there first, nothing was written
+            if item["update"]["status"] == 200:  # 409: the watcher was faster, and this write did not happen
                 self._ledger.wrote(doc_id, self._requests * 100 + place)
         self._requests += 1
 
 
 @pytest.mark.parametrize("engine", on("embedded", "elasticsearch"))
-def test_another_writer_and_the_watcher_keep_what_the_other_wrote(ground: Ground, service: str) -> None:
-    """`_version` is 1, its writes and one more; its last value and every raw field are there."""
-    ledger = ground.ledger("others")
+def test_another_writer_and_the_watcher_keep_what_the_other_wrote(trial_index: TrialIndex, service: str) -> None:
+    """`_version` is 1 for the creation, plus its writes, plus 1 for the watcher. Its last value and every raw field
+    are unchanged.
+    """
+    ledger = trial_index.ledger("others")
     ledger.put(DOCUMENTS // 2)
-    with proxied(service) as proxy, Trial("another writer", "on the same documents", ground.engine, ledger) as trial:
-        proxy.fault, other = slowed(0.03), trial.made(OtherWriter(ground, ledger))
-        with ground.watcher(proxy.url) as watcher, other:
+    with (
+        proxied(service) as proxy,
+        Trial("another writer", "on the same documents", trial_index.engine, ledger) as trial,
+    ):
+        proxy.fault, other = slowed(0.03), trial.counted(OtherWriter(trial_index, ledger))
+        with trial_index.watcher(proxy.url) as watcher, other:
             wait_until(lambda: bool(proxy.requests("/v1/enrich")), "a watcher at work")
-            time.sleep(NOW.others_s)
+            time.sleep(FORM.others_s)
             other.stop()
             trial.settle([watcher])
             conflicts = watcher.stop()["conflict"]
-    assert conflicts, "the two never met"
+    assert conflicts, "the two never wrote the same document at the same time"

@@ -1,4 +1,4 @@
-"""The tools of the fault tests do what they say: an audit that finds nothing wrong must be able to find it."""
+"""Tests of the fault tests' tools: an audit must be able to find each kind of problem."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 from elasticsearch import ConnectionError as ConnectionFailedError
 from elasticsearch import Elasticsearch, NotFoundError
 
-from tests.faults.ground import Ground
 from tests.faults.injector import (
     Damage,
     Injector,
@@ -23,6 +22,7 @@ from tests.faults.injector import (
 from tests.faults.ledger import Ledger
 from tests.faults.table import BEGIN, END, is_bad, markdown, read_rows, replace_in
 from tests.faults.trial import ROWS, Row, Trial
+from tests.faults.trial_index import TrialIndex
 from tests.integration.watcher.proxy import Call, Reply, proxied
 
 
@@ -33,22 +33,22 @@ def engine() -> str:
 
 
 @pytest.fixture
-def ledger(ground: Ground) -> Ledger:
-    """Ten documents, the last of which the model cannot read, as a watcher leaves them."""
-    made = ground.ledger("tool")
+def ledger(trial_index: TrialIndex) -> Ledger:
+    """Ten documents as a watcher writes them; the last one lacks the model's fields."""
+    made = trial_index.ledger("tool")
     made.put(10)
     lines: list[dict[str, Any]] = []
     for doc_id, entry in made.entries.items():
         enriched = {"oversight": {"status": "enriched", "prediction": {"label": entry.label}}}
         failed = {"oversight": {"status": "failed", "failure": {"type": "missing_feature"}}}
         lines += [{"update": {"_index": entry.index, "_id": doc_id}}, {"doc": enriched if entry.label else failed}]
-    ground.es.bulk(operations=lines)
+    trial_index.es.bulk(operations=lines)
     return made
 
 
-def change(ground: Ground, doc_id: str, document: dict[str, Any]) -> None:
-    """One write too many."""
-    ground.es.update(index=ground.index, id=doc_id, doc=document)
+def change(trial_index: TrialIndex, doc_id: str, document: dict[str, Any]) -> None:
+    """Write a document that the ledger does not know of."""
+    trial_index.es.update(index=trial_index.index, id=doc_id, doc=document)
 
 
 def test_an_audit_of_good_documents_is_clean(ledger: Ledger) -> None:
@@ -57,20 +57,20 @@ def test_an_audit_of_good_documents_is_clean(ledger: Ledger) -> None:
     assert audit.documents == 10
 
 
-def test_an_audit_finds_a_document_that_is_lost(ground: Ground, ledger: Ledger) -> None:
-    ground.es.delete(index=ground.index, id="tool-3")
+def test_an_audit_finds_a_lost_document(trial_index: TrialIndex, ledger: Ledger) -> None:
+    trial_index.es.delete(index=trial_index.index, id="tool-3")
     audit = ledger.audit()
     assert (audit.lost, audit.damaged, audit.doubled, audit.stuck) == (1, 0, 0, 0)
 
 
-def test_an_audit_finds_a_write_too_many(ground: Ground, ledger: Ledger) -> None:
-    change(ground, "tool-3", {"oversight": {"prediction": {"probability": 0.5}}})
+def test_an_audit_finds_an_additional_write(trial_index: TrialIndex, ledger: Ledger) -> None:
+    change(trial_index, "tool-3", {"oversight": {"prediction": {"probability": 0.5}}})
     audit = ledger.audit()
     assert (audit.lost, audit.damaged, audit.doubled, audit.stuck) == (0, 0, 1, 0)
 
 
-def test_an_audit_finds_a_document_that_is_there_twice(ground: Ground, ledger: Ledger) -> None:
-    ground.es.index(index=ground.index, id="another-id", document={"user": {"id": "user-3"}})
+def test_an_audit_finds_a_duplicate_document(trial_index: TrialIndex, ledger: Ledger) -> None:
+    trial_index.es.index(index=trial_index.index, id="another-id", document={"user": {"id": "user-3"}})
     assert ledger.audit().doubled == 1
 
 
@@ -83,28 +83,28 @@ def test_an_audit_finds_a_document_that_is_there_twice(ground: Ground, ledger: L
         {"others": {"value": 1}},
     ],
 )
-def test_an_audit_finds_what_is_not_what_was_put_or_predicted(
-    ground: Ground, ledger: Ledger, damage: dict[str, Any]
+def test_an_audit_finds_changed_fields_and_wrong_predictions(
+    trial_index: TrialIndex, ledger: Ledger, damage: dict[str, Any]
 ) -> None:
-    """A raw field, the raw line, somebody else's prediction, a value that nobody noted."""
-    change(ground, "tool-3", damage)
+    """A changed raw field, a changed raw line, another document's prediction, a value that no writer recorded."""
+    change(trial_index, "tool-3", damage)
     ledger.entries["tool-3"].writes += 1  # the number of writes is right
     audit = ledger.audit()
     assert (audit.lost, audit.damaged, audit.doubled, audit.stuck) == (0, 1, 0, 0)
 
 
-def test_an_audit_finds_a_document_that_is_stuck(ground: Ground, ledger: Ledger) -> None:
+def test_an_audit_finds_a_stuck_document(trial_index: TrialIndex, ledger: Ledger) -> None:
     ledger.put(1)
     assert ledger.audit().stuck == 1
     assert not ledger.settled()
     assert ledger.left() == 1
 
 
-def test_a_trial_fails_where_a_document_is_lost_and_the_table_says_so(
-    ground: Ground, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_trial_fails_if_a_document_is_lost_and_the_table_shows_it(
+    trial_index: TrialIndex, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(ROWS, str(tmp_path / "rows.jsonl"))
-    ground.es.delete(index=ground.index, id="tool-3")
+    trial_index.es.delete(index=trial_index.index, id="tool-3")
     with pytest.raises(AssertionError, match="tool-3 lost"), Trial("watcher", "deleted", "embedded", ledger) as trial:
         trial.tries = 1
     with pytest.raises(ZeroDivisionError), Trial("watcher", "broken", "embedded", ledger):
@@ -139,10 +139,10 @@ def test_the_table_has_the_last_row_of_each_fault_and_names_failures(tmp_path: P
     ("name", "is_written"),
     [("before", False), ("in the request", False), ("in the answer", True), ("after", True)],
 )
-def test_a_cut_connection_is_a_fault_to_the_client_and_done_or_not(
-    ground: Ground, name: str, *, is_written: bool
+def test_a_cut_connection_is_an_error_and_the_write_happens_or_not(
+    trial_index: TrialIndex, name: str, *, is_written: bool
 ) -> None:
-    with proxied(ground.url) as proxy, Elasticsearch(proxy.url, max_retries=0) as es:
+    with proxied(trial_index.url) as proxy, Elasticsearch(proxy.url, max_retries=0) as es:
         cuts: dict[str, Damage] = {
             "before": cut_before,
             "in the request": cut_in_request(proxy),
@@ -151,19 +151,22 @@ def test_a_cut_connection_is_a_fault_to_the_client_and_done_or_not(
         }
         injector = Injector([cuts[name]], seed=1, most=1)
         proxy.fault = injector
-        operations: list[dict[str, Any]] = [{"index": {"_index": ground.index, "_id": "two"}}, {"text": "x" * 5_000}]
+        operations: list[dict[str, Any]] = [
+            {"index": {"_index": trial_index.index, "_id": "two"}},
+            {"text": "x" * 5_000},
+        ]
         with pytest.raises(ConnectionFailedError):
             es.bulk(operations=operations)
         assert injector.done == 1
         if is_written:
-            assert ground.es.get(index=ground.index, id="two")["_version"] == 1
+            assert trial_index.es.get(index=trial_index.index, id="two")["_version"] == 1
         else:
             with pytest.raises(NotFoundError):
-                ground.es.get(index=ground.index, id="two")
+                trial_index.es.get(index=trial_index.index, id="two")
         assert not es.bulk(operations=operations)["errors"]
 
 
-def test_an_injector_draws_the_same_with_the_same_seed_and_leaves_other_paths_alone() -> None:
+def test_an_injector_repeats_its_draws_with_the_same_seed_and_skips_other_paths() -> None:
     answer = Reply(200, b"{}")
 
     def statuses(path: str) -> list[int]:
@@ -177,8 +180,8 @@ def test_an_injector_draws_the_same_with_the_same_seed_and_leaves_other_paths_al
     assert set(statuses("/_search")) == {200}
 
 
-def test_what_cannot_be_damaged_is_passed_on_and_not_counted() -> None:
-    """One result has no other order."""
+def test_a_request_that_cannot_be_damaged_is_forwarded_and_not_counted() -> None:
+    """A single result has no other order."""
     injector = Injector([another_order], seed=7, share=1.0)
     answer = Reply(200, b'{"results": [{"id": "a"}]}')
     assert injector(Call("POST", "/_bulk", b""), lambda: answer) is answer

@@ -1,8 +1,8 @@
-"""One fault on one engine: tried, waited out, audited, and written down whatever happened.
+"""Try one fault on one engine, wait until the watchers have recovered, audit the documents, and write a row.
 
-with Trial(...) as trial:         faults are made, trial.tries counts them
-    trial.settle(watchers)        nothing is pending any more, and every watcher still runs
-└──▶ Ledger.audit() ──▶ one row in the file of rows, also if the trial failed; then it fails if the row is not clean
+with Trial(...) as trial:         causes faults; trial.tries counts them
+    trial.settle(watchers)        waits until no document is pending, and checks that every watcher still runs
+└──▶ Ledger.audit() ──▶ a row in the file of rows, even if the trial failed; then an error if the row is not clean
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from typing import Protocol, Self, TypeVar
 
 from tests.faults.ledger import Audit, Ledger
 from tests.faults.processes import Watcher
-from tests.faults.scale import NOW
+from tests.faults.scale import FORM
 
 ROWS = "FAULT_ROWS"
-"""Environment variable with the file that rows are added to; without it none are written."""
+"""Environment variable: the file to add rows to; without it no rows are written."""
 IN_THE_TABLE = "this is in the table of faults"
 LOOK_S = 0.1
 
 
 @dataclasses.dataclass
 class Row:
-    """What the table says of one fault on one engine."""
+    """A row of the table: the results of one fault on one engine."""
 
     group: str
     fault: str
     engine: str
-    scale: str = NOW.name
+    scale: str = FORM.name
     tries: int = 0
     documents: int = 0
     lost: int = 0
@@ -43,25 +43,25 @@ class Row:
     stuck: int = 0
     seconds: float = 0.0
     failure: str = ""
-    """Why the trial as such failed; the counts say what was found all the same."""
+    """Why the trial itself failed; the counts are valid anyway."""
 
     def line(self) -> str:
-        """As it stands in the file of rows."""
+        """The row as a line of the file."""
         return json.dumps(dataclasses.asdict(self))
 
     def write(self) -> None:
-        """Add it to the file of rows."""
+        """Append the row to the file."""
         if ROWS in os.environ:
             with Path(os.environ[ROWS]).open("a", encoding="utf-8") as file:
                 file.write(f"{self.line()}\n")
 
 
 class Counted(Protocol):
-    """Something that makes faults."""
+    """Something that causes and counts faults."""
 
     @property
     def done(self) -> int:
-        """How many it has made."""
+        """Number of faults so far."""
 
 
 C = TypeVar("C", bound=Counted)
@@ -71,39 +71,39 @@ class Trial:
     """One fault on one engine.
 
     Args:
-        group: what is struck: the watcher, the enrich service, the cluster, a wire.
-        fault: what is done to it.
-        engine: where the documents are.
-        ledger: which documents.
+        group: target of the fault: the watcher, the enrich service, the cluster, a connection.
+        fault: description of the fault.
+        engine: engine with the documents.
+        ledger: the documents.
     """
 
     def __init__(self, group: str, fault: str, engine: str, ledger: Ledger) -> None:
         self._row, self._ledger = Row(group, fault, engine), ledger
         self._counted: list[Counted] = []
         self.tries = 0
-        """How often the fault was really there, beside what `made` counts."""
+        """Number of faults, in addition to those that `counted` objects count."""
         self._began_s = time.monotonic()
 
     def __enter__(self) -> Self:
         return self
 
-    def made(self, counted: C) -> C:
-        """What makes the faults of this trial, and counts them."""
+    def counted(self, counted: C) -> C:
+        """Add the faults of this object to the tries; returns the object."""
         self._counted.append(counted)
         return counted
 
     def settle(self, watchers: Iterable[Watcher]) -> None:
-        """Wait until nothing is pending. The watchers have to manage that by themselves, and live."""
-        deadline = time.monotonic() + NOW.settle_s
+        """Wait until no document is pending. The watchers must keep running and do this without help."""
+        deadline = time.monotonic() + FORM.settle_s
         running = list(watchers)
         while not self._ledger.settled():
             for watcher in running:
                 assert watcher.alive(), f"a watcher ended by itself: {watcher.tail()}"
             assert time.monotonic() < deadline, (
-                f"{self._ledger.left()} documents are pending {NOW.settle_s:.0f} s after the last fault"
+                f"{self._ledger.left()} documents are pending {FORM.settle_s:.0f} s after the last fault"
             )
             time.sleep(LOOK_S)
-        time.sleep(LOOK_S)  # a watcher that would write anything twice does so now
+        time.sleep(LOOK_S)  # time for a watcher that would write a document twice
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -112,6 +112,7 @@ PLAIN = (
     "kibana",
     "oversight",
     "sensor",
+    "tests/faults",
     "tests/integration/es_pipelines",
     "tests/integration/kibana",
     "tests/integration/sensor",

@@ -204,21 +204,21 @@ def visualization_of(panel: dict[str, Any]) -> dict[str, Any]:
 
 BROKEN: dict[str, tuple[Change, str]] = {
     "too new": (lambda all_: all_[0].update(typeMigrationVersion="10.1.0"), "newer than the oldest server's"),
-    "twice": (lambda all_: all_.append(all_[0]), "stands twice"),
+    "twice": (lambda all_: all_.append(all_[0]), "is twice in the file"),
     "dangling": (lambda all_: all_[4]["references"][0].update(id="gone"), "not in the file"),
-    "more attributes": (lambda all_: all_[4]["attributes"].update(tabs=[]), "does not take"),
-    "decoded": (lambda all_: all_[0]["attributes"].update(fieldFormatMap={}), "is no text"),
+    "more attributes": (lambda all_: all_[4]["attributes"].update(tabs=[]), "does not allow"),
+    "decoded": (lambda all_: all_[0]["attributes"].update(fieldFormatMap={}), "is not a string"),
     "server's own": (lambda all_: all_[0].update(updated_at="2026"), "only the server writes"),
     "column order": (of_dashboard(lambda panel: layer_of(panel)["columnOrder"].reverse()), "a metric before a bucket"),
-    "column missing": (of_dashboard(lambda panel: layer_of(panel)["columnOrder"].pop()), "is not the columns"),
+    "column missing": (of_dashboard(lambda panel: layer_of(panel)["columnOrder"].pop()), "differs from the columns"),
     "sorted by nothing": (
         of_dashboard(lambda panel: layer_of(panel)["columns"]["b0"]["params"]["orderBy"].update(columnId="m9")),
-        "no metric of the layer",
+        "not a metric of the layer",
     ),
     "accessor": (of_dashboard(lambda panel: visualization_of(panel).update(xAccessor="b9")), "names ["),
     "label": (of_dashboard(lambda panel: layer_of(panel)["columns"]["m0"].pop("customLabel")), "customLabel"),
-    "grid": (of_dashboard(lambda panel: panel["gridData"].update(x=40)), "does not stand on the grid"),
-    "overlap": (of_dashboard(lambda panel: panel["gridData"].update(y=0)), "stands on another panel"),
+    "grid": (of_dashboard(lambda panel: panel["gridData"].update(x=40)), "is outside the grid"),
+    "overlap": (of_dashboard(lambda panel: panel["gridData"].update(y=0)), "overlaps another panel"),
     "index": (of_dashboard(lambda panel: panel.update(panelIndex="p")), "gridData is"),
     "twin": (
         of_dashboard(lambda panel: panel["embeddableConfig"]["attributes"]["references"][0].update(id="x")),

@@ -1,9 +1,9 @@
-"""Connections that break and answers that are wrong, between a running watcher and both of its servers.
+"""Broken connections and wrong answers between a running watcher and its two servers.
 
-watcher ──▶ proxy ──▶ engine            what a network, a gateway or an overloaded node does to requests
-   └──────▶ proxy ──▶ enrich service    what a broken service answers
+watcher ──▶ proxy ──▶ engine            faults of a network, a gateway or an overloaded node
+   └──────▶ proxy ──▶ enrich service    answers of a broken service
 
-One watcher on each engine lives through all of it, one fault after the other.
+On each engine the same watcher runs through all faults, one after the other.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 
-from tests.faults.ground import Ground, ground_on
 from tests.faults.injector import (
     Damage,
     Injector,
@@ -38,8 +37,9 @@ from tests.faults.injector import (
     hang_after,
 )
 from tests.faults.processes import Watcher
-from tests.faults.scale import MARKS, NOW, on
+from tests.faults.scale import FORM, MARKS, on
 from tests.faults.trial import Trial
+from tests.faults.trial_index import TrialIndex, trial_index_on
 from tests.integration.watcher.proxy import FaultProxy, proxied
 
 SEED = 21
@@ -71,59 +71,59 @@ OF_THE_SERVICE: dict[str, Damages] = {
 ON_ANY_REQUEST = {"a gateway answers anything with a page"}
 ENGINES_IN_SHORT = {
     "a bulk request is done and its answer is lost": list(MARKS),
-    "a bulk request is done and never answered": [],  # each costs a timeout
+    "a bulk request is done and never answered": [],  # each takes a whole timeout
 }
 
 
 @dataclass(frozen=True)
 class Lab:
-    """A running watcher with a proxy on each of its wires."""
+    """A running watcher with a proxy on each of its two connections."""
 
-    ground: Ground
+    trial_index: TrialIndex
     engine: FaultProxy
     service: FaultProxy
     watcher: Watcher
 
 
 class Labs:
-    """The laboratories of this module, one for each engine that a test asks for."""
+    """The labs of this module, one for each engine that a test needs."""
 
     def __init__(self, stack: ExitStack, service: str, folder: Path) -> None:
         self._stack, self._service, self._folder = stack, service, folder
         self._open: dict[str, Lab] = {}
 
     def on(self, engine: str, url: str, namespace: str) -> Lab:
-        """The one on this engine."""
+        """The lab on this engine."""
         if engine not in self._open:
             folder = self._folder / engine
             folder.mkdir(exist_ok=True)
-            ground = self._stack.enter_context(ground_on(engine, url, namespace, folder))
+            trial_index = self._stack.enter_context(trial_index_on(engine, url, namespace, folder))
             to_engine = self._stack.enter_context(proxied(url))
             to_service = self._stack.enter_context(proxied(self._service))
             watcher = self._stack.enter_context(
-                ground.watcher(to_service.url, url=to_engine.url, ELASTICSEARCH_TIMEOUT_S="4")
+                trial_index.watcher(to_service.url, url=to_engine.url, ELASTICSEARCH_TIMEOUT_S="4")
             )
-            self._open[engine] = Lab(ground, to_engine, to_service, watcher)
+            self._open[engine] = Lab(trial_index, to_engine, to_service, watcher)
         return self._open[engine]
 
 
 @pytest.fixture(scope="module")
 def labs(service: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Labs]:
-    """Closed with the module; the watchers end well, after all that."""
+    """The labs, which close at the end of the module."""
     with ExitStack() as stack:
         yield Labs(stack, service, tmp_path_factory.mktemp("labs"))
 
 
 @pytest.fixture
 def lab(labs: Labs, engine: str, engine_url: str, namespace: str) -> Iterator[Lab]:
-    """A laboratory in which nothing is wrong yet, and nothing is left wrong."""
+    """A lab without faults; faults of a test end with it."""
     found = labs.on(engine, engine_url, namespace)
     yield found
     found.engine.fault = found.service.fault = None
 
 
 def each_on(faults: Sequence[str]) -> list[Any]:
-    """In the short form each fault on one engine, in turn, or on all, or on none; in the long form all on all."""
+    """In the short form each fault on one engine, in turn, or as ENGINES_IN_SHORT says; in the long form on all."""
     names = list(MARKS)
     return [
         pytest.param(
@@ -135,34 +135,34 @@ def each_on(faults: Sequence[str]) -> list[Any]:
 
 
 @pytest.mark.parametrize(("fault", "engine"), each_on(list(TO_THE_ENGINE)))
-def test_what_happens_on_the_way_to_the_engine_costs_no_document(lab: Lab, fault: str) -> None:
-    ledger = lab.ground.ledger(f"wire-{list(TO_THE_ENGINE).index(fault)}")
-    with Trial("the wire to the engine", fault, lab.ground.engine, ledger) as trial:
+def test_faults_of_the_connection_to_the_engine_cost_no_document(lab: Lab, fault: str) -> None:
+    ledger = lab.trial_index.ledger(f"connection-{list(TO_THE_ENGINE).index(fault)}")
+    with Trial("connection to the engine", fault, lab.trial_index.engine, ledger) as trial:
         path = "/" if fault in ON_ANY_REQUEST else "/_bulk"
         damages = TO_THE_ENGINE[fault](lab.engine)
-        lab.engine.fault = trial.made(Injector(damages, seed=SEED, path=path, most=NOW.damages))
-        ledger.put(NOW.documents)
+        lab.engine.fault = trial.counted(Injector(damages, seed=SEED, path=path, most=FORM.damages))
+        ledger.put(FORM.documents)
         trial.settle([lab.watcher])
 
 
 @pytest.mark.parametrize(("fault", "engine"), each_on(list(OF_THE_SERVICE)))
-def test_whatever_the_enrich_service_answers_costs_no_document(lab: Lab, fault: str) -> None:
-    ledger = lab.ground.ledger(f"service-{list(OF_THE_SERVICE).index(fault)}")
+def test_wrong_answers_of_the_enrich_service_cost_no_document(lab: Lab, fault: str) -> None:
+    ledger = lab.trial_index.ledger(f"service-{list(OF_THE_SERVICE).index(fault)}")
     damages = OF_THE_SERVICE[fault](lab.service)
-    with Trial("enrich service", fault, lab.ground.engine, ledger) as trial:
-        lab.service.fault = trial.made(Injector(damages, seed=SEED, path="/v1/enrich", most=NOW.damages))
-        ledger.put(NOW.documents)
+    with Trial("enrich service", fault, lab.trial_index.engine, ledger) as trial:
+        lab.service.fault = trial.counted(Injector(damages, seed=SEED, path="/v1/enrich", most=FORM.damages))
+        ledger.put(FORM.documents)
         trial.settle([lab.watcher])
 
 
 @pytest.mark.parametrize("engine", on("opensearch"))
-def test_all_of_it_at_once_costs_no_document(lab: Lab) -> None:
-    """Any request to the engine, searches too, and any answer of the service."""
-    ledger = lab.ground.ledger("all")
+def test_all_faults_at_once_cost_no_document(lab: Lab) -> None:
+    """Damages any request to the engine, including searches, and any answer of the service."""
+    ledger = lab.trial_index.ledger("all")
     to_engine = [damage for made in TO_THE_ENGINE.values() for damage in made(lab.engine)]
-    of_service = [damage for made in OF_THE_SERVICE.values() for damage in made(lab.service)]
-    with Trial("both wires", "all of these at once, on any request", lab.ground.engine, ledger) as trial:
-        lab.engine.fault = trial.made(Injector(to_engine, seed=SEED, share=0.1, path="/", most=2 * NOW.damages))
-        lab.service.fault = trial.made(Injector(of_service, seed=SEED, share=0.2, path="/v1/enrich", most=NOW.damages))
-        ledger.put(NOW.documents)
+    answers = [damage for made in OF_THE_SERVICE.values() for damage in made(lab.service)]
+    with Trial("both connections", "all of these at once, on any request", lab.trial_index.engine, ledger) as trial:
+        lab.engine.fault = trial.counted(Injector(to_engine, seed=SEED, share=0.1, path="/", most=2 * FORM.damages))
+        lab.service.fault = trial.counted(Injector(answers, seed=SEED, share=0.2, path="/v1/enrich", most=FORM.damages))
+        ledger.put(FORM.documents)
         trial.settle([lab.watcher])

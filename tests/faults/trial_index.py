@@ -1,8 +1,8 @@
-"""Where the documents of a trial are: each engine with what it can hold, so that all kinds of index are tried.
+"""The index with the documents of a trial. Each engine uses another kind, so that trials cover all kinds.
 
 embedded        a plain index with the name of our stream
 opensearch      the provisioned stream: raw lines, real pipelines, a data stream
-elasticsearch   a plain index of somebody else's with documents that are parsed already, named by OVERSIGHT_INDEX
+elasticsearch   a plain foreign index with parsed documents, named by OVERSIGHT_INDEX
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ from tests.waiting import WAIT_S
 
 
 @dataclass(frozen=True)
-class Ground:
-    """An index of one trial, or of several."""
+class TrialIndex:
+    """An index for one or more trials."""
 
     engine: str
     url: str
     es: Elasticsearch
-    """A client that may do everything."""
+    """A client with all privileges."""
     index: str
     folder: Path
-    """Where watchers put their logs."""
+    """Folder for the logs of watchers."""
     lines: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
-    """What a watcher must be told to watch here."""
+    """Settings that a watcher needs to watch this index."""
 
     def ledger(self, prefix: str) -> Ledger:
-        """Documents of one trial, whose ids begin so."""
+        """A ledger for the documents of one trial; their ids begin with `prefix`."""
         return Ledger(self.es, self.index, prefix=prefix, lines=self.lines)
 
     def watcher(self, enrich_url: str, *options: str, url: str | None = None, **more: str) -> Watcher:
-        """Start a watcher here; `url` leads to the engine another way."""
+        """Start a watcher of this index; `url` replaces the address of the engine."""
         environment = {
             "ELASTICSEARCH_URL": url or self.url,
             "OVERSIGHT_ENRICH_URL": enrich_url,
@@ -55,16 +55,16 @@ class Ground:
 
 
 @contextlib.contextmanager
-def ground_on(
+def trial_index_on(
     engine: str, url: str, namespace: str, folder: Path, *, es: Elasticsearch | None = None
-) -> Iterator[Ground]:
-    """A place for documents on an engine, gone at the end."""
+) -> Iterator[TrialIndex]:
+    """Create an index on an engine, and delete it at the end."""
     own = {"OVERSIGHT_NAMESPACE": namespace}
     with es or Elasticsearch(url, request_timeout=WAIT_S) as client:
         if engine == "opensearch":
             provision(client, TURBINE, namespace=namespace)
             try:
-                yield Ground(engine, url, client, stream_name(namespace), folder, lines=True, settings=own)
+                yield TrialIndex(engine, url, client, stream_name(namespace), folder, lines=True, settings=own)
             finally:
                 remove(client, namespace)
             return
@@ -75,6 +75,6 @@ def ground_on(
             settings={"number_of_shards": 2, "number_of_replicas": 0, "refresh_interval": "100ms"},
         )
         try:
-            yield Ground(engine, url, client, index, folder, settings={**own, "OVERSIGHT_INDEX": index})
+            yield TrialIndex(engine, url, client, index, folder, settings={**own, "OVERSIGHT_INDEX": index})
         finally:
             client.indices.delete(index=index, ignore_unavailable=True)
