@@ -1,4 +1,4 @@
-"""The embedded engine comes up, answers, leaves nothing behind, and can do nothing else meanwhile."""
+"""The embedded engine starts, responds, leaves nothing behind, and is confined meanwhile."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from oversight.demo.ports import free_port
 from tests.waiting import WAIT_S
 
 
-def test_a_stopped_engine_is_gone(tmp_path: Path) -> None:
+def test_a_stopped_engine_leaves_no_process(tmp_path: Path) -> None:
     children = Children(tmp_path)
     engine, url = embedded.start(children)
     with urllib.request.urlopen(url, timeout=WAIT_S) as answer:
@@ -39,7 +39,7 @@ LANDLOCK = confined.landlock_version()
 needs_landlock = pytest.mark.skipif(LANDLOCK < confined.PORTS_SINCE, reason="this kernel's Landlock does not cover TCP")
 
 
-def test_the_engine_has_its_folder_no_environment_and_loopback_alone(
+def test_the_engine_has_its_folder_no_environment_and_loopback_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ELASTICSEARCH_API_KEY", "a-secret")
@@ -62,9 +62,7 @@ def test_the_engine_has_its_folder_no_environment_and_loopback_alone(
 
 @needs_landlock
 def test_a_confined_program_reads_writes_and_reaches_nothing_else(tmp_path: Path) -> None:
-    """A shell in the place of the engine tries what an attacker would; each way is tried without the confinement as
-    well.
-    """
+    """A shell in the place of the engine tries an attacker's steps; each step works without the confinement."""
     folder, outside = tmp_path / "own", tmp_path / "outside"
     folder.mkdir()
     outside.mkdir()
@@ -98,7 +96,7 @@ def test_a_confined_program_reads_writes_and_reaches_nothing_else(tmp_path: Path
 
 
 @needs_landlock
-def test_a_confined_engine_listens_on_its_own_port_and_no_other(tmp_path: Path) -> None:
+def test_a_confined_engine_listens_only_on_its_own_port(tmp_path: Path) -> None:
     allowed, other = free_port(), free_port()
     done = subprocess.run(
         [
@@ -132,5 +130,5 @@ def test_a_confined_engine_listens_on_its_own_port_and_no_other(tmp_path: Path) 
         (4, "cannot connect to any TCP port"),
     ],
 )
-def test_the_log_says_what_the_kernel_cannot_withhold(tmp_path: Path, version: int, says: str) -> None:
+def test_the_log_says_what_the_kernel_cannot_confine(tmp_path: Path, version: int, says: str) -> None:
     assert says in confined.described(version, port=9200, folder=tmp_path)

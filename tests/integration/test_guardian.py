@@ -1,5 +1,5 @@
-"""A test run leaves no process behind: real runs of pytest that are killed, that hang, and that end with servers
-running.
+"""A test run leaves no process behind: real runs of pytest that are killed, that hang, and that end with running
+servers.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Run:
         self.process: subprocess.Popen[str] | None = None
 
     def start(self, tests: str, *options: str) -> subprocess.Popen[str]:
-        """Begin it; settings of the run around it do not reach it."""
+        """Start it, without the settings of the surrounding run."""
         (self._folder / "conftest.py").write_text(HOOKS, encoding="utf-8")
         (self._folder / "test_it.py").write_text(START + tests, encoding="utf-8")
         (self._folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
@@ -108,7 +108,7 @@ class Run:
         return self.process
 
     def pids(self, name: str) -> list[int]:
-        """Processes that a test has noted."""
+        """The process ids that a test has written down."""
         file = self._folder / f"{name}.json"
         assert self.process is not None
         ended = self.process.poll
@@ -118,7 +118,7 @@ class Run:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Run]:
-    """A run, ended afterwards; its own guardian ends what it started."""
+    """A run, ended afterwards; its own guardian ends the processes that it started."""
     found = Run(tmp_path)
     yield found
     if found.process is not None:
@@ -129,7 +129,7 @@ def run(tmp_path: Path) -> Iterator[Run]:
 
 
 def gone(pids: list[int]) -> bool:
-    """Whether none of them runs any more. They live an hour if nobody ends them."""
+    """Whether none of them runs any more. Each lives an hour unless something ends it."""
     return not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in pids)
 
 
@@ -142,7 +142,7 @@ def test_nothing_is_left_when_pytest_is_killed(run: Run, tmp_path: Path, options
     assert until(lambda: gone(pids))
 
 
-def test_nothing_is_left_when_a_worker_is_killed_and_the_run_goes_on(run: Run) -> None:
+def test_nothing_is_left_when_a_worker_is_killed_and_the_run_continues(run: Run) -> None:
     process = run.start(KILLS_ITSELF, "-n", "1")
     pids, (later,) = run.pids("all"), run.pids("later")
     assert until(lambda: gone(pids))
@@ -151,7 +151,7 @@ def test_nothing_is_left_when_a_worker_is_killed_and_the_run_goes_on(run: Run) -
 
 
 def test_what_is_left_at_the_end_is_named_and_fails_the_run(run: Run) -> None:
-    """A test that times out ends what it started. A server that all tests share is no leftover, and ends as well."""
+    """A test that times out ends its processes. A server that all tests share is no leftover, and ends as well."""
     out, _ = run.start(LEAVES, "--timeout", "3").communicate()
     assert run.process is not None
     assert run.process.returncode == pytest.ExitCode.TESTS_FAILED
@@ -162,7 +162,7 @@ def test_what_is_left_at_the_end_is_named_and_fails_the_run(run: Run) -> None:
 
 
 def test_a_test_that_no_signal_reaches_ends_with_its_processes(run: Run) -> None:
-    """pytest-timeout raises in the main thread, which a call into C may keep. Then faulthandler ends the process."""
+    """pytest-timeout raises in the main thread, which a call into C may block. Then faulthandler ends the process."""
     options = ("-o", "faulthandler_timeout=4", "-o", "faulthandler_exit_on_timeout=true")
     out, _ = run.start(IGNORES_THE_TIMEOUT, "--timeout", "2", *options).communicate()
     assert "Timeout" in out
@@ -179,7 +179,7 @@ def test_a_daemon_alone_fails_a_run_whose_tests_pass(run: Run) -> None:
 
 
 def test_processes_below_a_test_carry_the_marks() -> None:
-    """So does what this run starts."""
+    """The processes that this run starts carry them too."""
     words = [sys.executable, "-c", f"import os; print(os.environ['{guardian.MARK}'], os.environ['{guardian.OWNER}'])"]
     folder, owner = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
     assert Path(folder).is_dir()

@@ -1,1 +1,1 @@
-"""Tests of what the enrich service and the console share."""
+"""Tests of code that the enrich service and the console share."""

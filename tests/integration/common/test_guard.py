@@ -1,4 +1,4 @@
-"""Who may ask: tokens and guesses at them, and pages of other sites where no token is asked for."""
+"""Access control: tokens and guessed tokens, and pages of other sites when no token is required."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ ALL = "0.0.0.0"  # noqa: S104  as a container listens
 PAGE = json.dumps({"documents": [{"id": "1", "source": HEALTHY}]}).encode()
 TYPED = {"Content-Type": "application/json"}
 GUESSES = 200
-NOBODY = {"ELASTICSEARCH_URL": "http://127.0.0.1:9"}
+NO_ENGINE = {"ELASTICSEARCH_URL": "http://127.0.0.1:9"}
 
 
 @dataclass(frozen=True)
 class Guarded:
-    """A running server that other machines reach, and what it gives to whom it knows."""
+    """A running server that other machines can reach, and a path behind its guard."""
 
     url: str
     log: Path
     path: str
     right: int
-    """Status of an answer from behind the guard."""
+    """Status of a response to an admitted request."""
 
     def ask(self, token: str | None, path: str | None = None) -> tuple[int, dict[str, str]]:
-        """Status and headers of one request, on a connection of its own."""
+        """Status and headers of one request, on a new connection."""
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         status, _, found = request(self.url, "GET", path or self.path, headers)
         return status, found
@@ -48,7 +48,7 @@ class Guarded:
 def request(
     url: str, method: str, path: str, headers: dict[str, str], body: bytes | None = None
 ) -> tuple[int, bytes, dict[str, str]]:
-    """One request with the headers as they are: `Host` may be any."""
+    """One request with exactly these headers: `Host` may be any."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=WAIT_S)
     try:
@@ -64,18 +64,18 @@ def request(
 
 @pytest.fixture(scope="module", params=["enrich", "console"])
 def guarded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    """Both servers, each with a token on all addresses."""
+    """Both servers, each with a token and listening on all addresses."""
     folder = tmp_path_factory.mktemp("server")
     if request.param == "console":
-        with console(folder, "--bind", f"{ALL}:0", OVERSIGHT_CONSOLE_TOKEN=TOKEN, **NOBODY) as found:
+        with console(folder, "--bind", f"{ALL}:0", OVERSIGHT_CONSOLE_TOKEN=TOKEN, **NO_ENGINE) as found:
             yield Guarded(found.url, found.log, "/api/pages/oversight", 503)
         return
     with running(write_model(folder / "model.onnx"), token=TOKEN, host=ALL) as service:
         yield Guarded(service.url, service.log, "/v1/model", 200)
 
 
-def test_who_guesses_is_told_to_wait_and_who_knows_is_not(guarded: Guarded) -> None:
-    """From one address: wrong tokens get 429 at once, the right one its answer, and the log one line."""
+def test_wrong_tokens_are_limited_and_the_right_one_is_not(guarded: Guarded) -> None:
+    """From one address: wrong tokens get 429, the right token gets its response, and the log has one line."""
     began = time.monotonic()
     answers = [guarded.ask(f"guess-{number}") for number in range(GUESSES)]
     assert [status for status, _ in answers[: FREE + 1]] == [401] * FREE + [429]
@@ -93,19 +93,19 @@ def test_who_guesses_is_told_to_wait_and_who_knows_is_not(guarded: Guarded) -> N
 
 
 def test_plain_http_to_other_machines_is_a_warning(guarded: Guarded) -> None:
-    """The token can be read on the way."""
+    """Others can read the token on its way."""
     assert "serves plain HTTP to other machines" in guarded.log.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
     ("command", "setting"), [("serve", "OVERSIGHT_ENRICH_TOKEN"), ("console", "OVERSIGHT_CONSOLE_TOKEN")]
 )
-def test_a_short_token_is_refused_where_other_machines_can_try(tmp_path: Path, command: str, setting: str) -> None:
-    """One line that says how to make a longer one; exit 64."""
+def test_a_short_token_is_refused_if_other_machines_can_connect(tmp_path: Path, command: str, setting: str) -> None:
+    """One line that says how to create a longer one; exit 64."""
     model = write_model(tmp_path / "model.onnx")
     done = subprocess.run(
         [sys.executable, "-m", "oversight", command, "--bind", f"{ALL}:0", "--model", str(model)],
-        env=environment(tmp_path, {**NOBODY, setting: "a"}),
+        env=environment(tmp_path, {**NO_ENGINE, setting: "a"}),
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -120,7 +120,7 @@ def test_a_short_token_is_refused_where_other_machines_can_try(tmp_path: Path, c
 
 @pytest.fixture(scope="module")
 def open_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An enrich service on this machine alone, without a token, with a name of its own."""
+    """An enrich service without a token, reachable from this machine only, with a configured host name."""
     model = write_model(tmp_path_factory.mktemp("open") / "model.onnx")
     with running(model, env={"OVERSIGHT_SERVE_HOSTS": "enrich.example, enrich"}) as service:
         yield service.url
@@ -146,7 +146,7 @@ def open_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_without_a_token_a_page_of_another_site_gets_nothing(
     open_service: str, headers: dict[str, str], status: int
 ) -> None:
-    """`Host` is what the site is called, `Origin` where the page came from: a page can choose neither."""
+    """`Host` is the name of the site, `Origin` the source of the page: a page can choose neither."""
     found, body, _ = request(open_service, "POST", "/v1/enrich", {**TYPED, **headers}, PAGE)
     assert found == status, body
     if status == 421:
@@ -154,9 +154,9 @@ def test_without_a_token_a_page_of_another_site_gets_nothing(
     assert request(open_service, "GET", "/v2/health/ready", headers)[0] == 200
 
 
-def test_where_other_machines_reach_it_without_a_token_addresses_are_names_of_ours(tmp_path: Path) -> None:
-    """Nobody can point an address elsewhere; a name has to be listed. Open metrics of a service with a token are
-    alike.
+def test_without_a_token_addresses_and_listed_names_are_valid_hosts(tmp_path: Path) -> None:
+    """A page cannot redirect an address, but a name must be listed. The same holds for open metrics of a service with a
+    token.
     """
     model = write_model(tmp_path / "model.onnx")
     env = {"OVERSIGHT_SERVE_OPEN_METRICS": "true", "OVERSIGHT_SERVE_HOSTS": "enrich"}
@@ -174,7 +174,9 @@ def test_where_other_machines_reach_it_without_a_token_addresses_are_names_of_ou
 
 @pytest.mark.parametrize("path", ["/v1/enrich", "/v2/models/turbine/infer"])
 @pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
-def test_what_a_page_can_send_unasked_is_no_json(open_service: str, path: str, kind: str | None) -> None:
-    """Without a preflight a browser sends these types, or none."""
+def test_content_types_that_a_page_can_send_without_preflight_are_refused(
+    open_service: str, path: str, kind: str | None
+) -> None:
+    """Without a preflight a browser sends only these content types, or none."""
     headers = {} if kind is None else {"Content-Type": kind}
     assert request(open_service, "POST", path, headers, PAGE)[0] == 415

@@ -1,6 +1,4 @@
-"""Behind a real nginx: what it says of its clients is believed where it is trusted, and refused in words where it is
-not.
-"""
+"""Behind a real nginx: its headers about clients are used if it is trusted, and refused with a message if not."""
 
 from __future__ import annotations
 
@@ -24,7 +22,7 @@ TOKEN = "sixteen-letters!"
 PAGE = json.dumps({"documents": [{"id": "1", "source": HEALTHY}]}).encode()
 BOTH = {"X-Forwarded-Proto": "https", "X-Forwarded-Protocol": "https", "X-Forwarded-For": "$proxy_add_x_forwarded_for"}
 STRANGER = "127.0.0.9"
-"""Asks from another address than the trusted one."""
+"""The address of a client that is not trusted."""
 TRUSTED = "127.0.0.1,10.0.0.0/8"
 
 
@@ -64,8 +62,8 @@ def ask(url: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes
 
 
 @pytest.mark.parametrize("protocol", ["https", "ssl", "http"])
-def test_both_scheme_headers_of_a_trusted_proxy_are_taken(service: Service, tmp_path: Path, protocol: str) -> None:
-    """`X-Forwarded-Protocol` has had two spellings; a proxy that says both https and http is told so."""
+def test_both_scheme_headers_of_a_trusted_proxy_are_accepted(service: Service, tmp_path: Path, protocol: str) -> None:
+    """`X-Forwarded-Protocol` is an older spelling; a proxy that sends both https and http gets an error."""
     with nginx(tmp_path, service.url, {**BOTH, "X-Forwarded-Protocol": protocol}) as url:
         status, body, _ = ask(f"{url}/v1/enrich", PAGE)
     if protocol == "http":
@@ -75,8 +73,10 @@ def test_both_scheme_headers_of_a_trusted_proxy_are_taken(service: Service, tmp_
         assert status == 200, body
 
 
-def test_the_client_of_a_trusted_proxy_is_who_the_log_names(service: Service, tmp_path: Path) -> None:
-    """The last address that is no trusted proxy: what a client writes into the header before it counts for nothing."""
+def test_the_log_names_the_client_of_a_trusted_proxy(service: Service, tmp_path: Path) -> None:
+    """It is the last address that is no trusted proxy: text that a client wrote into the header before it
+    is ignored.
+    """
     headers = {**BOTH, "X-Forwarded-For": "203.0.113.7, 198.51.100.4, 10.2.3.4"}
     with nginx(tmp_path, service.url, headers) as url:
         assert ask(f"{url}/v1/enrich", PAGE)[0] == 200
@@ -84,10 +84,10 @@ def test_the_client_of_a_trusted_proxy_is_who_the_log_names(service: Service, tm
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-Proto", "X-Forwarded-Protocol", "X-Forwarded-Ssl"])
-def test_another_sender_of_such_a_header_is_told_what_to_set(
+def test_another_sender_of_such_a_header_gets_the_setting_to_change(
     service: Service, board: Console, tmp_path: Path, header: str
 ) -> None:
-    """The message names the header, the address and the setting. Health is answered all the same."""
+    """The message names the header, the address and the setting. Health still responds."""
     for upstream, path, health, setting in (
         (service.url, "/v1/model", "/v2/health/ready", "OVERSIGHT_SERVE_TRUSTED_PROXIES"),
         (board.url, "/", "/health/live", "OVERSIGHT_CONSOLE_TRUSTED_PROXIES"),
@@ -101,8 +101,8 @@ def test_another_sender_of_such_a_header_is_told_what_to_set(
             assert ask(f"{url}{health}")[0] == 200
 
 
-def test_the_cookie_of_a_console_behind_https_is_for_https_alone(board: Console, tmp_path: Path) -> None:
-    """The browser speaks HTTPS to the proxy; the console is called by the name that is set for it."""
+def test_the_cookie_of_a_console_behind_https_is_for_https_only(board: Console, tmp_path: Path) -> None:
+    """The browser uses HTTPS to the proxy; the console is reached under its configured name."""
     for scheme, secure in (("https", True), ("http", False)):
         with nginx(tmp_path, board.url, {"X-Forwarded-Proto": scheme, "Host": "soc.example"}) as url:
             status, _, headers = ask(f"{url}/api/login")

@@ -1,4 +1,4 @@
-"""A thousand clients that stop in the middle of something: everybody else is answered as if they were not there."""
+"""A thousand clients stop in the middle of a request: the server answers everyone else as if they were not there."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ JSON = {"Content-Type": "application/json"}
 
 @dataclass(frozen=True)
 class Target:
-    """A running server, and what to ask it."""
+    """A running server, and a request for it."""
 
     url: str
     worker: psutil.Process
@@ -44,7 +44,7 @@ class Target:
     tls: ssl.SSLContext | None
 
     def ask(self, path: str, body: bytes | None = None) -> float:
-        """Seconds of one request, on a connection of its own."""
+        """Seconds of one request, on a new connection."""
         began = time.monotonic()
         request = urllib.request.Request(f"{self.url}{path}", data=body, headers={} if body is None else JSON)
         with urllib.request.urlopen(request, timeout=WAIT_S, context=self.tls) as answer:
@@ -55,7 +55,7 @@ class Target:
         return self.worker.num_fds()
 
     def at_rest(self) -> int:
-        """Open files of the worker, when the clients of the test before are gone."""
+        """Open files of the worker, once the clients of the previous test are gone."""
         assert until(lambda: self.open_files() < 200)
         return self.open_files()
 
@@ -63,7 +63,7 @@ class Target:
 @contextlib.contextmanager
 def enrich(folder: Path, *, encrypted: bool) -> Iterator[Target]:
     env, tls = secured(folder, "SERVE") if encrypted else ({}, None)
-    env["OVERSIGHT_SERVE_QUEUE_TIMEOUT_S"] = str(WAIT_S)  # a busy machine may need long for 16 huge pages
+    env["OVERSIGHT_SERVE_QUEUE_TIMEOUT_S"] = str(WAIT_S)  # a busy machine may need a long time for 16 huge pages
     with running(write_model(folder / "model.onnx"), env=env, tls=tls) as service:
         yield Target(service.url, service.workers()[0], "/v2/health/live", "/v1/enrich", PAGE, tls)
 
@@ -77,7 +77,7 @@ def board(folder: Path, *, encrypted: bool) -> Iterator[Target]:
 
 def secured(folder: Path, part: str) -> tuple[dict[str, str], ssl.SSLContext]:
     if not OPENSSL:
-        pytest.skip("the openssl command makes the certificates")
+        pytest.skip("the openssl command, which makes the certificates, is missing")
     certificate = certify(folder, "server")
     names = {"CERT": "server.pem", "KEY": "server.key"}
     env = {f"OVERSIGHT_{part}_TLS_{kind}": str(folder / name) for kind, name in names.items()}
@@ -93,12 +93,10 @@ def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def test_a_thousand_silent_clients_delay_nobody(target: Target) -> None:
-    """Health and ordinary requests are answered within a second, from the very address that the silent ones come
-    from.
-    """
+    """Health and ordinary requests from the same address are answered within a second."""
     before = target.at_rest()
     with silent_clients(target.url, SILENT, tls=target.tls):
-        assert until(lambda: target.open_files() >= before + SILENT // 2)  # a console takes no bodies
+        assert until(lambda: target.open_files() >= before + SILENT // 2)  # a console accepts no bodies
         health = [target.ask(target.health) for _ in range(TRIES)]
         ordinary = [target.ask(target.ordinary, target.body) for _ in range(TRIES)]
     assert statistics.median(health) < LONGEST_S, health
@@ -108,7 +106,7 @@ def test_a_thousand_silent_clients_delay_nobody(target: Target) -> None:
 
 @pytest.mark.parametrize("target", ["enrich", "console"], indirect=True, scope="module")
 def test_more_connections_than_allowed_close_the_oldest_ones(target: Target) -> None:
-    """The newcomer is answered, the number of open connections stays within the limit, and one line says so."""
+    """The newest client is served, the number of open connections stays within the limit, and the log has one line."""
     most = Limits().connections
     before = target.at_rest()
     with silent_clients(target.url, most + 200) as opened:
@@ -116,12 +114,12 @@ def test_more_connections_than_allowed_close_the_oldest_ones(target: Target) -> 
         assert target.ask(target.ordinary, target.body) < 60
         assert target.open_files() <= before + most + 20
         opened[0].settimeout(WAIT_S)
-        assert opened[0].recv(100) == b""  # the oldest was closed, without an answer
+        assert opened[0].recv(100) == b""  # the oldest was closed, without a response
 
 
 @pytest.mark.parametrize("target", ["enrich"], indirect=True, scope="module")
 def test_health_does_not_wait_for_pages_of_10_000_documents(target: Target) -> None:
-    """More of them at the same time than the service has threads."""
+    """More of these pages at the same time than the service has threads."""
     with ThreadPoolExecutor(8) as clients:
         pages = [clients.submit(target.ask, "/v1/enrich", HUGE_PAGE) for _ in range(16)]
         health = []

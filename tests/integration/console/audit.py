@@ -1,4 +1,4 @@
-"""Questions that are asked of a page inside the browser; each answers with a list of what is wrong."""
+"""Checks of a page inside the browser; each returns a list of faults."""
 
 from __future__ import annotations
 

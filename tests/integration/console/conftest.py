@@ -20,20 +20,20 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def hostile(embedded_url: str) -> Iterator[Installation]:
-    """Documents among which somebody has put values on purpose."""
+    """Documents with hostile values."""
     with installation(embedded_url, hostile=True, n=600) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
 def shown(hostile: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
-    """A console that shows them; no test waits for its next figures, which would only be drawn again meanwhile."""
+    """A console that shows them; its refresh interval is long, so no test waits for new figures."""
     with hostile.console(tmp_path_factory.mktemp("console"), OVERSIGHT_CONSOLE_REFRESH_S="300") as found:
         yield found
 
 
 @pytest.fixture(scope="module")
 def lively(hostile: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
-    """A console that shows them, new every two seconds."""
+    """A console that shows them, refreshed every two seconds."""
     with hostile.console(tmp_path_factory.mktemp("lively"), OVERSIGHT_CONSOLE_REFRESH_S="2") as found:
         yield found

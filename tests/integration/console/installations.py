@@ -1,4 +1,4 @@
-"""Installations full of made documents, and consoles that show them."""
+"""Installations with generated documents, and consoles that show them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ OURS = ("OVERSIGHT_", "ELASTICSEARCH_", "KIBANA_")
 
 @dataclass(frozen=True)
 class Installation:
-    """Documents in an engine, and the same documents here."""
+    """Documents in an engine, and the same documents in memory."""
 
     url: str
     namespace: str
@@ -49,22 +49,22 @@ class Installation:
 
     @property
     def place(self) -> Indices:
-        """Where the console finds them."""
+        """The indices in which the console finds them."""
         return Indices(self.namespace, self.index)
 
     @property
     def now_ms(self) -> int:
-        """A moment after the last of them, and after its verdict."""
+        """A moment after the last document and its verdict."""
         return int((self.end + timedelta(hours=1)).timestamp() * 1000)
 
     def engine(self) -> Engine:
-        """The engine as the console asks it."""
+        """The engine, as the console queries it."""
         return Engine(
             lambda: Elasticsearch(self.url), lambda error: str(cluster.explain(error, self.url)), timeout_s=60.0
         )
 
     def console(self, folder: Path, **more: str) -> contextlib.AbstractContextManager[Console]:
-        """A console of its own process that shows them."""
+        """A console process that shows them."""
         index = {} if self.index is None else {"OVERSIGHT_INDEX": self.index}
         return console(folder, ELASTICSEARCH_URL=self.url, OVERSIGHT_NAMESPACE=self.namespace, **index, **more)
 
@@ -78,15 +78,15 @@ def installation(
     stream: bool = True,
     model: ModelContract | None = None,
 ) -> Iterator[Installation]:
-    """An installation of its own with made documents, taken away afterwards.
+    """An installation with generated documents, removed afterwards.
 
     Args:
         url: the engine.
-        hostile: values among them that a page must not run or be broken by.
+        hostile: whether some values try to run as code or to break the page.
         n: how many documents.
-        stream: provisioned as a user does it; else a plain index with the same mapping, for an engine without
+        stream: provisioned as a user does it; otherwise a plain index with the same mapping, for an engine without
         pipelines.
-        model: one of another task, with documents of its own; None: the shipped one.
+        model: a model of another task with its own documents; None: the shipped model.
     """
     namespace, end = f"c{uuid.uuid4().hex[:12]}", datetime.now(UTC)
     index = None if stream else f"console-test-{namespace}"
@@ -148,14 +148,16 @@ def console(folder: Path, *options: str, **settings: str) -> Iterator[Console]:
 
 
 def environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
-    """None of the settings of whoever runs the tests; the charts' script is made once for all tests of a machine."""
+    """The environment without the settings of the user who runs the tests; all tests of a machine share the charts'
+    script.
+    """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     state = Path(os.environ.get("PYTEST_RUN_FOLDER", folder)) / "state"
     return {**inherited, "OVERSIGHT_STATE": str(state), **settings}
 
 
 def ready_at(log: Path) -> str:
-    """The address that its log names; empty as long as it is not ready."""
+    """The address in its log; empty until it is ready."""
     for line in log.read_text(encoding="utf-8").splitlines():
         if '"action":"ready"' in line:
             url: str = json.loads(line)["url"]["original"]

@@ -1,4 +1,4 @@
-"""What a panel should show, counted from the documents themselves: no engine, no query."""
+"""What a panel should show, computed from the documents in memory, without engine and query."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def holds(where: Where | None, document: Document) -> bool:
 
 
 def values(document: Document, field: str) -> list[Any]:
-    """The values of a field as an index holds them: a list's each alone, no value is none."""
+    """The values of a field as an index stores them: each item of a list; null is no value."""
     value = lookup_clear(document, field)
     return [one for one in (value if isinstance(value, list) else [value]) if one is not None]
 
 
 def within(panel: Panel, scope: Scope, document: Document) -> bool:
-    """Whether a document is one of a panel's."""
+    """Whether a document belongs to a panel."""
     moment = values(document, panel.time_field)
     if not moment:
         return False
@@ -55,7 +55,7 @@ def within(panel: Panel, scope: Scope, document: Document) -> bool:
 
 
 def counted(panel: Panel, scope: Scope, documents: tuple[Document, ...]) -> Counter[tuple[str, ...]]:
-    """Documents by the values of a panel's breakdowns, those of time left out; without one, under no value."""
+    """Number of documents by the values of a panel's breakdowns, without time; one empty key if there are none."""
     found: Counter[tuple[str, ...]] = Counter()
     for document in documents:
         if within(panel, scope, document):
@@ -77,7 +77,7 @@ def _places(panel: Panel, document: Document) -> list[tuple[str, ...]]:
 
 
 def shown(panel: Panel, rows: list[Row]) -> Counter[tuple[str, ...]]:
-    """What rows say, in the same form."""
+    """The counts in a panel's rows, in the same form."""
     found: Counter[tuple[str, ...]] = Counter()
     over_time = bool(panel.by) and isinstance(panel.by[0], Times)
     for row in rows:

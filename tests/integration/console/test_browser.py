@@ -1,4 +1,4 @@
-"""The page in a browser, over documents among which somebody has put values on purpose."""
+"""The page in a browser, over documents with hostile values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RANGE = "from=now-2d"
 
 @pytest.fixture
 def visitor(browser: Browser) -> Iterator[Visit]:
-    """A visitor in front of a wide screen, of whom nothing may be complained at the end."""
+    """A visitor with a wide screen; the test fails if the browser reported an error."""
     with visit(browser) as found:
         yield found
         assert found.complaints == []
@@ -35,10 +35,9 @@ def visitor(browser: Browser) -> Iterator[Visit]:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_every_panel_draws(visitor: Visit, shown: Console, name: str) -> None:
-    """Marks and names on the axes in every chart, rows in every table, a number in every figure; no complaint of the
-    browser.
+    """Marks and axis names in every chart, rows in every table, a number in every figure; no error in the browser.
 
-    And it can be used without seeing it: names, headings, landmarks, table headers. Every text has a contrast of 4.5 to
+    The page is accessible: names, headings, landmarks, table headers. Every text has a contrast of at least 4.5 to
     1.
     """
     visitor.go(f"{shown.url}{PAGES[name]}?{RANGE}")
@@ -50,8 +49,8 @@ def test_every_panel_draws(visitor: Visit, shown: Console, name: str) -> None:
     assert visitor.evaluate(CONTRASTS) == []
 
 
-def test_what_would_be_wrong_with_a_page_is_seen(visitor: Visit, shown: Console) -> None:
-    """The questions above are not answered well by any page."""
+def test_the_audit_finds_the_faults_of_a_page(visitor: Visit, shown: Console) -> None:
+    """A faulty page fails each check of the audit."""
     page = visitor.go(f"{shown.url}/events?{RANGE}")
     visitor.evaluate("""() => {
       const nameless = document.createElement('button');
@@ -69,10 +68,8 @@ def test_what_would_be_wrong_with_a_page_is_seen(visitor: Visit, shown: Console)
 
 
 @pytest.mark.parametrize("name", ["oversight", "triage"])
-def test_a_narrow_screen_has_everything_below_each_other(browser: Browser, shown: Console, name: str) -> None:
-    """Nothing stands beyond its edge; wide tables scroll in themselves. In the dark theme every text can be read
-    too.
-    """
+def test_a_narrow_screen_stacks_all_panels(browser: Browser, shown: Console, name: str) -> None:
+    """Nothing extends beyond its edge; wide tables scroll inside. Every text is readable in the dark theme too."""
     with visit(browser, width=390, height=844, dark=True) as visitor:
         visitor.go(f"{shown.url}{PAGES[name]}?{RANGE}")
         assert visitor.evaluate("document.scrollingElement.scrollWidth") <= 390
@@ -82,8 +79,8 @@ def test_a_narrow_screen_has_everything_below_each_other(browser: Browser, shown
         assert visitor.complaints == []
 
 
-def test_a_filter_is_typed_and_taken_away_again(visitor: Visit, shown: Console) -> None:
-    """It stands in the address, so that it can be reloaded and sent to someone."""
+def test_a_filter_is_typed_and_removed_again(visitor: Visit, shown: Console) -> None:
+    """It is part of the URL, so a user can reload it and send it to someone."""
     page = visitor.go(f"{shown.url}/?{RANGE}")
     figure = page.locator("#panel-predicted .figure")
     before = figure.inner_text()
@@ -99,7 +96,7 @@ def test_a_filter_is_typed_and_taken_away_again(visitor: Visit, shown: Console) 
 
 
 def test_a_mark_and_a_cell_filter_too(visitor: Visit, shown: Console) -> None:
-    """A click on a bar, and, for a keyboard, on the value in the table of the same chart."""
+    """A click on a bar, and for keyboards on the value in the table of the same chart."""
     page = visitor.go(f"{shown.url}/?{RANGE}")
     page.locator("#panel-threats-bar .mark-rect path").first.click()
     page.wait_for_url(re.compile("label="))
@@ -113,7 +110,7 @@ def test_a_mark_and_a_cell_filter_too(visitor: Visit, shown: Console) -> None:
 
 
 def test_a_time_range_is_chosen_or_given(visitor: Visit, shown: Console) -> None:
-    """A preset, and two moments of one's own."""
+    """A preset, and two moments that the user enters."""
     page = visitor.go(f"{shown.url}/?{RANGE}")
     page.get_by_label("Time", exact=True).select_option("now-6h")
     page.wait_for_url(re.compile("from=now-6h"))
@@ -128,7 +125,7 @@ def test_a_time_range_is_chosen_or_given(visitor: Visit, shown: Console) -> None
 
 
 def test_an_events_story_is_opened_and_closed_by_keyboard(visitor: Visit, lively: Console) -> None:
-    """All of it is text; Escape closes it and the focus is where it was."""
+    """All its content is text; Escape closes it, and the focus returns."""
     page = visitor.go(f"{lively.url}/triage?{RANGE}")
     row = page.locator("#panel-newest-alerts button.open").first
     row.focus()
@@ -145,7 +142,7 @@ def test_an_events_story_is_opened_and_closed_by_keyboard(visitor: Visit, lively
     ):
         expect(story.get_by_role("heading", name=part)).to_be_visible()
     assert "event=" in page.url
-    with page.expect_response("**/api/pages/**"):  # new figures come behind it
+    with page.expect_response("**/api/pages/**"):  # new figures load behind it
         pass
     page.keyboard.press("Escape")
     expect(story).to_be_hidden()
@@ -154,7 +151,7 @@ def test_an_events_story_is_opened_and_closed_by_keyboard(visitor: Visit, lively
 
 
 def test_hostile_values_are_text_in_an_events_story(visitor: Visit, shown: Console, hostile: Installation) -> None:
-    """Also ten thousand letters, text from right to left, marks that turn it, and a document of hardly any field."""
+    """Also ten thousand letters, right-to-left text, marks that reverse it, and a document with hardly any field."""
     with Elasticsearch(hostile.url) as es:
         hits = es.search(index=stream_name(hostile.namespace), size=600)["hits"]["hits"]
     bare = [hit for hit in hits if "oversight" not in hit["_source"]]
@@ -180,7 +177,7 @@ def test_hostile_values_are_text_in_an_events_story(visitor: Visit, shown: Conso
 
 
 def test_a_failed_event_says_why(visitor: Visit, shown: Console) -> None:
-    """The count above the page leads to them."""
+    """The count above the page leads to these events."""
     page = visitor.go(f"{shown.url}/?{RANGE}")
     page.locator('[data-count="failed"] a').click()
     page.wait_for_url(re.compile("/events.*status=failed"))
@@ -188,8 +185,8 @@ def test_a_failed_event_says_why(visitor: Visit, shown: Console) -> None:
     expect(page.get_by_role("dialog").get_by_role("heading", name="What went wrong")).to_be_visible()
 
 
-def test_the_theme_is_the_systems_until_somebody_chooses(browser: Browser, shown: Console) -> None:
-    """And then it stays; charts are drawn in its colours."""
+def test_the_theme_is_the_systems_until_a_user_chooses(browser: Browser, shown: Console) -> None:
+    """The choice is kept; charts are drawn in its colours."""
     ground = "getComputedStyle(document.documentElement).backgroundColor"
     axis = "document.querySelector('#panel-threats-bar .role-axis-label text').getAttribute('fill')"
     with visit(browser, dark=True) as visitor:
@@ -205,10 +202,10 @@ def test_the_theme_is_the_systems_until_somebody_chooses(browser: Browser, shown
         assert visitor.complaints == []
 
 
-def test_a_new_event_comes_by_itself_and_not_while_paused(
+def test_a_new_event_appears_by_itself_and_not_while_paused(
     visitor: Visit, lively: Console, hostile: Installation
 ) -> None:
-    """Every two seconds here; a screen reader is not told each time."""
+    """Every two seconds here; a screen reader does not announce each update."""
     page = visitor.go(f"{lively.url}/?{RANGE}")
     total = page.locator('[data-count="total"] dd')
     before = int(total.inner_text().replace(",", ""))
@@ -229,7 +226,7 @@ def test_a_new_event_comes_by_itself_and_not_while_paused(
     page.get_by_role("button", name="Live").click()
     expect(page.get_by_role("button", name="Paused")).to_have_attribute("aria-pressed", "false")
     arrive()
-    page.wait_for_timeout(2_500)  # nothing may happen meanwhile: it is paused
+    page.wait_for_timeout(2_500)  # a paused page must not change
     expect(total).to_have_text(f"{before + 1:,}")
     page.get_by_role("button", name="Paused").click()
     expect(total).to_have_text(f"{before + 2:,}")
@@ -252,7 +249,7 @@ def test_the_page_of_operations_lists_the_datasets_if_there_are_several(
 
 
 def test_a_keyboard_finds_the_panels_first(visitor: Visit, shown: Console) -> None:
-    """The first stop is the way past header and filters, and what has the focus is seen."""
+    """The first stop is the link past header and filters, and the focused element is visible."""
     page = visitor.go(f"{shown.url}/?{RANGE}")
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the panels")).to_be_focused()

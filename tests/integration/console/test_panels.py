@@ -1,4 +1,4 @@
-"""Every panel of every page, asked from each engine and counted again from the documents themselves."""
+"""Every panel of every page, queried from each engine and computed again from the documents."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ RANGES = [{}, {"user": "delta", "family": "dos"}]
 
 @pytest.fixture(scope="module", params=ENGINES)
 def filled(request: pytest.FixtureRequest) -> Iterator[Installation]:
-    """Made documents in each engine in turn; this Elasticsearch has no pipelines, so there it is a plain index."""
+    """Generated documents in each engine in turn; this Elasticsearch has no pipelines, so it gets a plain index."""
     url = request.getfixturevalue(f"{request.param}_url")
     with installation(url, stream=request.param != "elasticsearch") as found:
         yield found
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_answered_whole(filled: Installation, name: str) -> None:
-    """No panel is refused, and none is empty of which the dashboard says that it never is."""
+def test_every_panel_of_a_page_is_answered(filled: Installation, name: str) -> None:
+    """No panel is refused, and no panel is empty unless the dashboard allows it."""
     board = PAGES[name]
     found = page(
         filled.engine(),
@@ -74,7 +74,7 @@ def test_a_page_is_answered_whole(filled: Installation, name: str) -> None:
 
 @pytest.mark.parametrize("picked", RANGES, ids=["all", "user-and-family"])
 def test_counts_are_those_of_the_documents(filled: Installation, picked: dict[str, str]) -> None:
-    """All panels that count, at once, with and without filters; the commonest values where there are too many."""
+    """All counting panels at once, with and without filters; only the commonest values if there are too many."""
     engine = filled.engine()
     scopes = [
         scope_of(asked(MultiDict([("from", "now-2d"), *picked.items()]), board), now_ms=filled.now_ms)
@@ -86,17 +86,17 @@ def test_counts_are_those_of_the_documents(filled: Installation, picked: dict[st
     wrong = []
     for (board, panel), scope, answer in zip(COUNTED, scopes, engine.msearch(searches), strict=True):
         wanted = oracle.counted(panel, scope, filled.documents)
-        told = oracle.shown(panel, rows_of(panel, answer, scope))
+        found = oracle.shown(panel, rows_of(panel, answer, scope))
         cut = any(isinstance(one, Terms) and (one.others or one.size < 3) for one in panel.by)
-        if cut:  # the commonest values alone, and a bucket for the rest
-            told = +Counter({key: count for key, count in told.items() if OTHERS not in key})
-        if told - wanted or (wanted - told and not cut) or (wanted and not told):
-            wrong.append((board.id, panel.id, wanted - told, told - wanted))
+        if cut:  # only the commonest values, and a bucket for the rest
+            found = +Counter({key: count for key, count in found.items() if OTHERS not in key})
+        if found - wanted or (wanted - found and not cut) or (wanted and not found):
+            wrong.append((board.id, panel.id, wanted - found, found - wanted))
     assert wrong == []
 
 
-def test_events_that_happened_are_found_from_the_first_on(filled: Installation) -> None:
-    """All time begins with the first event of all, whatever the engine."""
+def test_the_range_of_all_time_begins_with_the_first_event(filled: Installation) -> None:
+    """On every engine."""
     board = PAGES["oversight"]
     found = page(
         filled.engine(),
@@ -115,9 +115,9 @@ def _ms(moment: str) -> int:
 
 
 def test_percentiles_from_ranges_are_near_those_of_the_engine(filled: Installation) -> None:
-    """Where the engine has none, the page says what the ranges tell; a range is at most half as wide as its values.
+    """An engine without percentiles: the page estimates them from ranges, each at most half as wide as its values.
 
-    Over all of the time at once: of three values an engine's median is between two of them, and no range knows that.
+    Only over the whole time: an engine may interpolate the median of a few values, and ranges cannot show that.
     """
     board = PAGES["operations"]
     over_time = next(panel for panel in board.panels if panel.id == "time-to-prediction")
@@ -126,18 +126,18 @@ def test_percentiles_from_ranges_are_near_those_of_the_engine(filled: Installati
     exact, ranges = filled.engine().msearch(
         [(filled.place.events, body(panel, scope, percentiles=each)) for each in (True, False)]
     )
-    told = {row.keys: row.values for row in rows_of(panel, ranges, scope) if any(row.values)}
-    assert told
+    estimates = {row.keys: row.values for row in rows_of(panel, ranges, scope) if any(row.values)}
+    assert estimates
     if lacks_percentiles(exact):
         return
     for row in rows_of(panel, exact, scope):
-        for engine, ours in zip(row.values, told.get(row.keys, row.values), strict=True):
+        for engine, ours in zip(row.values, estimates.get(row.keys, row.values), strict=True):
             assert (engine is None) == (ours is None)
             assert engine is None or ours is None or ours / 1.7 <= engine <= ours * 1.7
 
 
-def test_an_older_mapping_is_said_in_the_panel(filled: Installation) -> None:
-    """A field that the index does not have yet: the panel names it, the others go on."""
+def test_a_panel_names_a_field_that_an_older_mapping_lacks(filled: Installation) -> None:
+    """Only that panel shows an error; the others show their figures."""
     index = f"console-test-old-{filled.namespace}"
     board = PAGES["operations"]
     with Elasticsearch(filled.url) as es:
@@ -169,17 +169,17 @@ def test_an_older_mapping_is_said_in_the_panel(filled: Installation) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_an_installation_that_is_not_there_is_answered(filled: Installation, name: str) -> None:
+def test_a_missing_installation_is_answered(filled: Installation, name: str) -> None:
     """The page then says what to do."""
     board = PAGES[name]
-    place = Installation(filled.url, "nobody-has-this", None, filled.end, ()).place
+    place = Installation(filled.url, "missing", None, filled.end, ()).place
     found = page(filled.engine(), board, asked(MultiDict(), board), indices=place, colours={}, now_ms=filled.now_ms)
     assert (found["header"]["there"], found["header"]["total"]) == (False, 0)
     assert {panel["state"] for panel in found["panels"]} <= {"ok", "empty"}
 
 
-def test_an_engine_that_is_away_is_one_line() -> None:
-    """And nothing else."""
+def test_an_unreachable_engine_is_one_line() -> None:
+    """The response has no other content."""
     board = PAGES["oversight"]
     away = Installation("http://127.0.0.1:9", "x", None, datetime.now(UTC), ())
     with pytest.raises(EngineUnavailableError, match="cannot reach Elasticsearch at"):
@@ -187,8 +187,8 @@ def test_an_engine_that_is_away_is_one_line() -> None:
 
 
 @pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
-def test_a_connection_that_breaks_once_is_not_seen(filled: Installation, reset: bool) -> None:
-    """A page that says so would be wrong when it is read; a refusal is not repeated."""
+def test_a_connection_that_breaks_once_causes_no_error(filled: Installation, reset: bool) -> None:
+    """An error would be outdated when the user reads it; a refusal is not retried."""
     board = PAGES["oversight"]
 
     def ask(url: str) -> dict[str, Any]:

@@ -1,6 +1,4 @@
-"""The pictures of the README: made by `make screens`, which keeps them in docs/images; a test run keeps them in
-build/screens.
-"""
+"""The pictures of the README: `make screens` writes them to docs/images, a test run to build/screens."""
 
 from __future__ import annotations
 
@@ -20,14 +18,14 @@ SIZE = {"width": 1360, "height": 940}
 
 @pytest.fixture(scope="module")
 def calm(embedded_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
-    """A console over a day of traffic in which nobody has put anything on purpose."""
+    """A console over a day of traffic without hostile values."""
     with installation(embedded_url, n=1_500) as filled, filled.console(tmp_path_factory.mktemp("console")) as shown:
         yield shown
 
 
 @pytest.mark.parametrize(("page", "dark"), [("oversight", False), ("triage", False), ("operations", True)])
-def test_a_dashboard_is_drawn_whole(browser: Browser, calm: Console, page: str, dark: bool) -> None:
-    """No panel is empty where nothing is missing."""
+def test_a_dashboard_is_drawn_completely(browser: Browser, calm: Console, page: str, dark: bool) -> None:
+    """No panel is empty if all documents are complete."""
     with visit(browser, dark=dark, **SIZE) as visitor:
         visitor.go(f"{calm.url}/{'' if page == 'oversight' else page}?from=now-24h")
         assert [panel for panel in visitor.evaluate(DRAWN) if panel["problem"] or panel["state"] != "ok"] == []
@@ -35,8 +33,8 @@ def test_a_dashboard_is_drawn_whole(browser: Browser, calm: Console, page: str, 
         assert visitor.complaints == []
 
 
-def test_an_alert_is_told_whole(browser: Browser, calm: Console) -> None:
-    """Verdict, reasons, ATT&CK and what the model read, beside the list that it was opened from."""
+def test_an_alert_is_shown_completely(browser: Browser, calm: Console) -> None:
+    """Verdict, reasons, ATT&CK and the model's input, beside the list from which it was opened."""
     with visit(browser, dark=False, **SIZE) as visitor:
         page = visitor.go(f"{calm.url}/triage?from=now-24h&family=u2r")
         page.locator("#panel-newest-alerts button.open").first.click()

@@ -19,18 +19,18 @@ from tests.certificates import certify, needs_openssl
 from tests.integration.console.installations import Console, console, environment
 from tests.waiting import WAIT_S
 
-NOBODY = {"ELASTICSEARCH_URL": "http://127.0.0.1:9"}
+NO_ENGINE = {"ELASTICSEARCH_URL": "http://127.0.0.1:9"}
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     """A console without an Elasticsearch."""
-    with console(tmp_path_factory.mktemp("console"), **NOBODY) as found:
+    with console(tmp_path_factory.mktemp("console"), **NO_ENGINE) as found:
         yield found
 
 
 def ask(found: Console, raw: bytes) -> tuple[int, str]:
-    """Status and body of the answer to a request that is written by hand."""
+    """Status and body of the response to a handwritten request."""
     parts = urlsplit(found.url)
     connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=WAIT_S)
     connection.connect()
@@ -43,7 +43,7 @@ def ask(found: Console, raw: bytes) -> tuple[int, str]:
 
 
 def test_it_answers_while_elasticsearch_is_away(running: Console) -> None:
-    """The page comes, the figures say why there are none."""
+    """The page loads, and each figure says why it is empty."""
     with urllib.request.urlopen(f"{running.url}/", timeout=WAIT_S) as page:
         assert page.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")
     with pytest.raises(urllib.error.HTTPError) as refused:
@@ -53,7 +53,7 @@ def test_it_answers_while_elasticsearch_is_away(running: Console) -> None:
 
 
 def test_the_charts_script_is_made_once_and_kept(running: Console) -> None:
-    """From an installed package: about 900 KB, two fifths of it at most on the wire."""
+    """From an installed package: about 900 KB, compressed to at most two fifths."""
     with urllib.request.urlopen(f"{running.url}/", timeout=WAIT_S) as page:
         path = next(part for part in page.read().decode().split('"') if part.endswith("vega.js"))
     request = urllib.request.Request(f"{running.url}{path}", headers={"Accept-Encoding": "gzip"})
@@ -78,8 +78,8 @@ def test_the_charts_script_is_made_once_and_kept(running: Console) -> None:
         (b"GET /" + b"x" * 9_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 414),
     ],
 )
-def test_what_a_browser_of_ours_does_not_send_is_refused(running: Console, raw: bytes, status: int) -> None:
-    """Other names, other methods, other files, too much."""
+def test_requests_that_our_page_never_sends_are_refused(running: Console, raw: bytes, status: int) -> None:
+    """Other names, other methods, other files, too large bodies."""
     found, body = ask(running, raw)
     assert found == status
     assert "Traceback" not in body
@@ -98,19 +98,19 @@ def test_what_a_browser_of_ours_does_not_send_is_refused(running: Console, raw: 
     ],
     ids=["open", "model", "plain-http"],
 )
-def test_what_would_be_unsafe_or_wrong_is_said_before_the_start(
+def test_unsafe_or_wrong_settings_are_refused_before_the_start(
     tmp_path: Path, options: tuple[str, ...], settings: dict[str, str], words: str
 ) -> None:
     """One line, exit 64."""
-    done = warm.run("console", *options, env=environment(tmp_path, {**NOBODY, **settings}), cwd=tmp_path)
+    done = warm.run("console", *options, env=environment(tmp_path, {**NO_ENGINE, **settings}), cwd=tmp_path)
     assert done.returncode == 64, done.stderr
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_with_a_token_it_listens_for_others_and_a_signal_ends_it_in_peace(tmp_path: Path) -> None:
-    """It warns that plain HTTP carries the token openly; it ends with 0, and nothing is left behind."""
-    with console(tmp_path, "--bind", "0.0.0.0:0", OVERSIGHT_CONSOLE_TOKEN="sixteen-letters!", **NOBODY) as found:
+def test_with_a_token_it_listens_for_others_and_a_signal_ends_it_cleanly(tmp_path: Path) -> None:
+    """It warns that plain HTTP does not protect the token; it ends with 0, and leaves nothing behind."""
+    with console(tmp_path, "--bind", "0.0.0.0:0", OVERSIGHT_CONSOLE_TOKEN="sixteen-letters!", **NO_ENGINE) as found:
         assert "plain HTTP to other machines" in found.log.read_text(encoding="utf-8")
         workers = found.process.children()
         found.process.send_signal(signal.SIGTERM)
@@ -119,8 +119,8 @@ def test_with_a_token_it_listens_for_others_and_a_signal_ends_it_in_peace(tmp_pa
 
 
 @needs_openssl
-def test_over_tls_the_cookie_is_for_tls_alone_and_plain_http_gets_nothing(tmp_path: Path) -> None:
-    """No warning about an open token then; a browser would send the cookie over TLS only."""
+def test_over_tls_the_cookie_is_for_tls_only_and_plain_http_gets_nothing(tmp_path: Path) -> None:
+    """There is no warning about an unprotected token; a browser sends the cookie over TLS only."""
     certificate = certify(tmp_path, "console")
     settings = {
         "OVERSIGHT_CONSOLE_TLS_CERT": str(certificate),
@@ -128,7 +128,7 @@ def test_over_tls_the_cookie_is_for_tls_alone_and_plain_http_gets_nothing(tmp_pa
         "OVERSIGHT_CONSOLE_TOKEN": "hush-hush-hush-hush",
     }
     trust = ssl.create_default_context(cafile=certificate)
-    with console(tmp_path, "--bind", "0.0.0.0:0", **settings, **NOBODY) as found:
+    with console(tmp_path, "--bind", "0.0.0.0:0", **settings, **NO_ENGINE) as found:
         assert "plain HTTP" not in found.log.read_text(encoding="utf-8")
         parts = urlsplit(found.url)
         assert parts.scheme == "https"

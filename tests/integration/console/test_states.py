@@ -1,6 +1,4 @@
-"""What the page says while there is nothing to show, nobody to ask, or nobody signed in; and a real installation behind
-it.
-"""
+"""The page without events, without Elasticsearch, or without a token; and with a real installation."""
 
 from __future__ import annotations
 
@@ -34,7 +32,7 @@ pytestmark = pytest.mark.browser
 def test_without_events_the_page_says_what_to_do(
     browser: Browser, embedded_url: str, namespace: str, tmp_path: Path
 ) -> None:
-    """First the stream, then the events; it changes by itself."""
+    """First how to create the stream, then how to ship events; the page updates by itself."""
     settings = {"ELASTICSEARCH_URL": embedded_url, "OVERSIGHT_NAMESPACE": namespace, "OVERSIGHT_CONSOLE_REFRESH_S": "2"}
     with console(tmp_path, **settings) as shown, visit(browser) as visitor, Elasticsearch(embedded_url) as es:
         page = visitor.go(f"{shown.url}/")
@@ -52,7 +50,7 @@ def test_without_events_the_page_says_what_to_do(
 
 @contextlib.contextmanager
 def forwarded(port: int, url: str) -> Iterator[None]:
-    """Whatever comes to a port goes to an engine, as long as the block lasts."""
+    """Forward connections from a port to an engine while the block runs."""
     target = ("127.0.0.1", int(url.rsplit(":", 1)[1]))
 
     def copy(one: socket.socket, other: socket.socket) -> None:
@@ -88,7 +86,7 @@ def forwarded(port: int, url: str) -> Iterator[None]:
 def test_while_elasticsearch_is_away_the_page_says_so_and_recovers(
     browser: Browser, hostile: Installation, tmp_path: Path
 ) -> None:
-    """The console is started before it, loses it, and goes on by itself each time."""
+    """The console starts before it, loses it, and recovers by itself each time."""
     port = free_port()
     settings = {"ELASTICSEARCH_URL": f"http://127.0.0.1:{port}", "OVERSIGHT_NAMESPACE": hostile.namespace}
     with console(tmp_path, OVERSIGHT_CONSOLE_REFRESH_S="2", **settings) as shown, visit(browser) as visitor:
@@ -101,12 +99,12 @@ def test_while_elasticsearch_is_away_the_page_says_so_and_recovers(
             expect(notice).to_be_hidden()
         expect(notice).to_be_visible()
         visitor.keep("elasticsearch-away")
-        expect(page.locator("#panel-predicted .figure")).to_be_visible()  # what was known stays
+        expect(page.locator("#panel-predicted .figure")).to_be_visible()  # the last figures stay
 
 
-def test_a_console_with_a_token_asks_for_it(browser: Browser, hostile: Installation, tmp_path: Path) -> None:
-    """Once: a reload does not ask again. The token is neither in the address nor in what the browser keeps for
-    scripts.
+def test_a_console_with_a_token_requires_it(browser: Browser, hostile: Installation, tmp_path: Path) -> None:
+    """Only once: a reload does not ask again. The token is neither in the URL nor readable by scripts in
+    the browser.
     """
     with hostile.console(tmp_path, OVERSIGHT_CONSOLE_TOKEN="secret-word") as shown, visit(browser) as visitor:
         page = visitor.page
@@ -127,10 +125,10 @@ def test_a_console_with_a_token_asks_for_it(browser: Browser, hostile: Installat
         expect(page.locator("#panel-predicted .figure")).to_be_visible()
 
 
-def test_what_pipeline_service_and_watcher_made_is_drawn(
+def test_the_documents_of_pipeline_service_and_watcher_are_drawn(
     browser: Browser, embedded_url: str, namespace: str, tmp_path: Path
 ) -> None:
-    """Simulated traffic, shipped, parsed, predicted by the shipped model: every panel that it fills draws."""
+    """Simulated traffic, shipped, parsed and predicted by the shipped model: every panel with data draws."""
     traffic = tmp_path / "traffic"
     traffic.mkdir()
     write(simulate(seed=1, start=datetime.now(UTC), events=200), traffic)

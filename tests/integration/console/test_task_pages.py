@@ -1,4 +1,4 @@
-"""The pages of a model of each task in a browser: every panel draws, and an event shows what the task answers."""
+"""The pages of a model of each task in a browser: every panel draws, and an event shows the task's prediction."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WORDS = {
     "regression": ("Value (kWh) over time", "Value (kWh)"),
     "anomaly": ("Top anomalies", "Score"),
 }
-"""A panel of the first page, and what an event shows, by task."""
+"""By task: a panel of the first page, and a text that an event shows."""
 OF_NETWORKS = ("attack", "traffic", "connection", "network", "threat")
 
 
@@ -52,7 +52,7 @@ def filled(embedded_url: str, contract: ModelContract, tmp_path_factory: pytest.
 
 
 def test_pages_draw_in_the_words_of_the_task(browser: Browser, filled: Console, task: str) -> None:
-    """Every panel draws and can be used without seeing it; no text speaks of networks; an event shows its answer."""
+    """Every panel draws and is accessible; no text mentions networks; an event shows its prediction."""
     panel, answer = WORDS[task]
     with visit(browser, height=1000) as visitor:
         for name in ("operations", "triage", ""):
@@ -70,8 +70,8 @@ def test_pages_draw_in_the_words_of_the_task(browser: Browser, filled: Console, 
         assert visitor.complaints == []
 
 
-def test_the_proof_is_shown_with_its_figures(browser: Browser, filled: Console, contract: ModelContract) -> None:
-    """On the page for those who run the model."""
+def test_the_evaluation_is_shown_with_its_figures(browser: Browser, filled: Console, contract: ModelContract) -> None:
+    """On the page for operators."""
     with visit(browser) as visitor:
         page = visitor.go(f"{filled.url}/operations?from=now-2d")
         words = f"Proof: {contract.proof}, "

@@ -1,4 +1,4 @@
-"""Every panel of every page, for a model of each task, asked from each engine."""
+"""Every panel of every page, for a model of each task, queried from each engine."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Filled:
     shown: Shown
 
     def page(self, board: Dashboard) -> dict[str, dict[str, object]]:
-        """What a page shows over all documents, by panel."""
+        """The result of every panel of a page over all documents."""
         found = page(
             self.installation.engine(),
             board,
@@ -59,21 +59,21 @@ class Filled:
 
 @pytest.fixture(scope="module", params=ENGINES)
 def url(request: pytest.FixtureRequest) -> str:
-    """Address of each engine in turn."""
+    """URL of each engine in turn."""
     address: str = request.getfixturevalue(f"{request.param}_url")
     return address
 
 
 @pytest.fixture(scope="module", params=TASKS)
 def filled(request: pytest.FixtureRequest, url: str) -> Iterator[Filled]:
-    """Documents of each task in a plain index, which every engine has."""
+    """Documents of each task in a plain index, which every engine supports."""
     contract = TASKS[request.param]
     with installation(url, n=N, stream=False, model=contract) as found:
         yield Filled(found, contract, show(contract))
 
 
 def test_every_panel_of_every_page_is_answered(filled: Filled) -> None:
-    """No engine refuses a search, and no panel is empty for which there are documents."""
+    """No engine refuses a search, and no panel with documents is empty."""
     for board in filled.shown.pages:
         panels = filled.page(board)
         assert {key: panel["problem"] for key, panel in panels.items() if panel["problem"]} == {}
@@ -85,7 +85,7 @@ def test_every_panel_of_every_page_is_answered(filled: Filled) -> None:
 
 
 def test_counts_are_those_of_the_documents(filled: Filled) -> None:
-    """Also those of labels of which several hold, of ranges of numbers, and of features that reasons name."""
+    """This includes documents with several labels, ranges of numbers, and features named in reasons."""
     installation, wrong, counted = filled.installation, [], set()
     for board in filled.shown.pages:
         scope = scope_of(asked(MultiDict([("from", "now-2d")]), board), now_ms=installation.now_ms)
@@ -105,7 +105,7 @@ def test_counts_are_those_of_the_documents(filled: Filled) -> None:
 
 
 def test_averages_and_extremes_are_those_of_the_documents(filled: Filled) -> None:
-    """Of all events together."""
+    """Over all events."""
     measured = [
         (board, panel)
         for board in filled.shown.pages
@@ -127,7 +127,7 @@ def test_averages_and_extremes_are_those_of_the_documents(filled: Filled) -> Non
 
 
 def test_the_top_anomalies_are_the_farthest_beyond_the_threshold(filled: Filled) -> None:
-    """The worst first, on either side."""
+    """The farthest first, on either side."""
     if filled.contract.score is None:
         return
     board = filled.shown.pages[0]

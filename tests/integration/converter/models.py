@@ -1,4 +1,4 @@
-"""Small Keras models of another domain than networks, as other people build them, and their contract."""
+"""Small Keras models of another domain than networks, as users build them, and their contract."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FEATURES = (
     Feature("bank", "river.bank", "string", vocabulary=BANKS, background="left"),
     Feature("acidity", "river.acidity", "float"),
 )
-"""Floats and strings mixed on purpose: the two inputs take them apart, the single input keeps this order."""
+"""Floats and strings are mixed on purpose: the two inputs separate them, the single input keeps this order."""
 
 
 def contract(features: tuple[Feature, ...] = FEATURES, *, threshold: float | None = None) -> ModelContract:

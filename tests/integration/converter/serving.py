@@ -18,7 +18,7 @@ from converter.inputs.wiring import Choices
 from enrich_service.model.artifact import load as open_artifact
 
 TOLERANCE = 3e-7
-"""Sums in another order. What looks words up or counts them is equal to the last bit."""
+"""Sums are added in another order. Look-ups and counts are equal to the last bit."""
 
 
 def contract(*features: Feature, n_labels: int = 2) -> ModelContract:
@@ -42,7 +42,7 @@ def converted(
     choices: Choices | None = None,
     preprocess: Preprocess | None = None,
 ) -> Path:
-    """The artifact of a model or of a model file."""
+    """Convert a model or a model file."""
     loaded = load(model) if isinstance(model, Path) else model
     made = convert(loaded, its_contract, folder / "model.onnx", choices=choices or Choices(), preprocess=preprocess)
     return made.path
@@ -59,7 +59,7 @@ def served(path: Path, numeric: Sequence[Sequence[float]], text: Sequence[Sequen
 
 
 def by_keras(model: keras.Model, given: Any) -> NDArray[np.float32]:
-    """What Keras says of inputs that the test wrote by hand."""
+    """The prediction of Keras for inputs that the test wrote by hand."""
     tensors = keras.tree.map_structure(keras.ops.convert_to_tensor, given)
     answer = model(tensors, training=False)
     return np.asarray(keras.ops.convert_to_numpy(answer))

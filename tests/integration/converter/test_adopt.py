@@ -1,4 +1,4 @@
-"""ONNX files of other tools become artifacts that answer as the tool itself does."""
+"""ONNX files of other tools become artifacts that predict like the tool itself."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def sk() -> Any:
 
 
 @pytest.mark.parametrize("zipmap", [True, False], ids=["zipmap", "matrix"])
-def test_a_classifier_answers_in_the_contract_s_order(sk: Any, zipmap: bool, tmp_path: Path) -> None:
-    """scikit-learn sorts its classes: the graph names them, so the contract's order counts."""
+def test_a_classifier_predicts_in_the_contract_s_order(sk: Any, zipmap: bool, tmp_path: Path) -> None:
+    """scikit-learn sorts its classes: the graph names them, so the outputs are put into the contract's order."""
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(max_iter=500).fit(X, NAMES)
@@ -65,7 +65,7 @@ def test_a_classifier_answers_in_the_contract_s_order(sk: Any, zipmap: bool, tmp
     assert read_file(made.path).contract.name == "rivers"
 
 
-def test_a_pipeline_with_words_has_an_input_a_column(sk: Any, tmp_path: Path) -> None:
+def test_a_pipeline_with_words_has_an_input_per_column(sk: Any, tmp_path: Path) -> None:
     from skl2onnx.common.data_types import FloatTensorType, StringTensorType
     from sklearn.compose import ColumnTransformer
     from sklearn.ensemble import RandomForestClassifier
@@ -85,7 +85,7 @@ def test_a_pipeline_with_words_has_an_input_a_column(sk: Any, tmp_path: Path) ->
 
 
 def test_probabilities_of_many_trees_stay_within_0_and_1(sk: Any, tmp_path: Path) -> None:
-    """Their sum is off by a rounding, and a probability below 0 is refused by the service."""
+    """Rounding moves their sum, and the service refuses a probability below 0."""
     from sklearn.ensemble import RandomForestClassifier
 
     two = replace(RIVERS, labels=LABELS[:2])
@@ -110,7 +110,7 @@ def test_codes_of_words_in_one_matrix_count_from_0(sk: Any, tmp_path: Path) -> N
 
 
 def test_a_missing_number_becomes_its_value_and_a_flag_in_an_imputer_s_order(sk: Any, tmp_path: Path) -> None:
-    """As SimpleImputer(add_indicator=True) does: the flags follow all features. Unseen words are -1."""
+    """Like SimpleImputer(add_indicator=True): the flags follow all features. Unseen words are -1."""
     from skl2onnx.common.data_types import FloatTensorType
     from sklearn.tree import DecisionTreeClassifier
 
@@ -163,7 +163,7 @@ def test_boosted_trees(kind: str, tmp_path: Path) -> None:
 def linear(
     path: Path, *, width: int = 3, outputs: int = 3, name: str = "input", node: str = "Gemm", outside: bool = False
 ) -> Path:
-    """A linear layer as PyTorch exports it, with logits, its weights in a file beside it if `outside`."""
+    """A linear layer as PyTorch exports it, with logits; its weights are in a separate file if `outside`."""
     weights = numpy_helper.from_array(RNG.normal(size=(width, outputs)).astype(np.float32), "w")
     nodes = [helper.make_node("Gemm", [name, "w"], ["y"])]
     nodes += (
@@ -184,7 +184,7 @@ def linear(
 
 
 @pytest.mark.parametrize("outside", [False, True], ids=["inside", "beside"])
-def test_logits_of_pytorch_get_their_softmax_and_weights_come_inside(outside: bool, tmp_path: Path) -> None:
+def test_logits_of_pytorch_get_their_softmax_and_weights_are_embedded(outside: bool, tmp_path: Path) -> None:
     path = linear(tmp_path / "m.onnx", outside=outside, name="numeric")
     raw = onnxruntime.InferenceSession(path).run(None, {"numeric": X})[0]
     made = adopt(path, RIVERS, tmp_path / "out.onnx")
@@ -218,8 +218,8 @@ def test_one_logit_and_sigmoids(tmp_path: Path) -> None:
     np.testing.assert_allclose(found, np.hstack([raw, 1 - raw.max(axis=1, keepdims=True)]), atol=1e-6)
 
 
-def test_weights_elsewhere_are_refused(tmp_path: Path) -> None:
-    """A link or a path could bring any file of this machine into the artifact."""
+def test_weights_that_are_not_in_a_file_beside_the_model_are_refused(tmp_path: Path) -> None:
+    """A link or a path could copy any file of this machine into the artifact."""
     path = linear(tmp_path / "m.onnx", outside=True)
     data = tmp_path / "m.onnx.data"
     data.rename(tmp_path / "real")
@@ -257,7 +257,7 @@ def test_a_model_that_does_not_fit_is_refused(
     assert not (tmp_path / "out.onnx").exists()
 
 
-def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "m.onnx").write_bytes(b"no model at all")
     with pytest.raises(InputError, match="is not an ONNX model"):
         adopt(tmp_path / "m.onnx", RIVERS, tmp_path / "out.onnx")

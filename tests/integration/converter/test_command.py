@@ -17,7 +17,7 @@ from tests.integration.converter.serving import TOLERANCE, by_keras, contract, n
 
 
 def test_inputs_and_codes_that_only_the_author_knows_are_options(tmp_path: Path) -> None:
-    """Two inputs of the same width and type, and words that were coded from 0."""
+    """Two inputs of the same width and type, and words with codes from 0."""
     keras.utils.set_random_seed(2)
     left, right = keras.Input((2,), name="left"), keras.Input((2,), name="right")
     model = keras.Model([left, right], layers.Dense(2, activation="softmax")(layers.Concatenate()([left, right])))

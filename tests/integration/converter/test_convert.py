@@ -1,4 +1,4 @@
-"""Keras models of every accepted shape become artifacts that answer as Keras does; all else gets a clear refusal."""
+"""Keras models of every accepted shape become artifacts that predict like Keras; all others get a clear refusal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WORDS_ONLY = tuple(feature for feature in FEATURES if feature.kind == "string")
 
 
 def answers(made: Converted, **feed: object) -> dict[str, np.ndarray]:
-    """What ONNX Runtime gives for these inputs, by output."""
+    """The outputs of ONNX Runtime for these inputs."""
     session = onnxruntime.InferenceSession(made.path)
     names = [output.name for output in session.get_outputs()]
     return dict(zip(names, session.run(names, feed), strict=True))
@@ -50,7 +50,7 @@ def test_a_model_with_two_inputs_and_a_novelty(tmp_path: Path, as_dict: bool) ->
 
 @pytest.mark.parametrize("sequential", [True, False])
 def test_a_model_with_one_input_gets_the_features_in_the_contracts_order(tmp_path: Path, sequential: bool) -> None:
-    """Case b: worked out here by hand from the contract, not with the converter's own encoding."""
+    """Case b: the expected inputs are computed by hand from the contract, not with the converter's own encoding."""
     model = one_input(sequential=sequential)
     made = convert(model, contract(), tmp_path / "model.onnx")
     numeric = np.array([[1.5, 80.0, 7.2], [9.0, 4000.0, 6.8]], np.float32)
@@ -69,14 +69,14 @@ def test_a_model_of_numbers_only_has_no_input_for_words(tmp_path: Path) -> None:
 
 
 def test_a_model_of_words_only_and_of_a_single_word(tmp_path: Path) -> None:
-    """No numeric input; one column is split too."""
+    """No numeric input; a single column is split too."""
     for features in (WORDS_ONLY, WORDS_ONLY[:1]):
         made = convert(one_input(len(features)), contract(features), tmp_path / "model.onnx")
         assert shapes(onnx.load(made.path).graph.input) == [("categorical", ["rows", len(features)])]
 
 
 def test_a_recurrent_model_converts_with_its_loop(tmp_path: Path) -> None:
-    """Graphs within graphs are renamed too, and see the names around them."""
+    """Nested graphs are renamed too, and can use the names around them."""
     keras.utils.set_random_seed(1)
     inputs = keras.Input((3,), name="numeric")
     hidden = layers.SimpleRNN(4)(layers.Reshape((3, 1))(inputs))
@@ -86,7 +86,7 @@ def test_a_recurrent_model_converts_with_its_loop(tmp_path: Path) -> None:
     assert made.agreement.labels_that_differ == 0
 
 
-def test_a_word_that_no_vocabulary_has_goes_to_its_own_code_and_is_no_error(tmp_path: Path) -> None:
+def test_a_word_outside_the_vocabulary_gets_its_own_code_and_is_no_error(tmp_path: Path) -> None:
     """Also the empty word, another case, and words beyond ASCII."""
     model = two_inputs()
     made = convert(model, contract(), tmp_path / "model.onnx")
@@ -98,7 +98,7 @@ def test_a_word_that_no_vocabulary_has_goes_to_its_own_code_and_is_no_error(tmp_
 
 
 def test_the_artifact_carries_the_contract_with_the_versions_that_made_it(tmp_path: Path) -> None:
-    """Whoever has the file has all that is needed to use it."""
+    """The file has everything that its users need."""
     made = convert(two_inputs(), contract(), tmp_path / "model.onnx")
     metadata = onnxruntime.InferenceSession(made.path).get_modelmeta().custom_metadata_map
     read = ModelContract.from_json(metadata[METADATA_KEY])
@@ -108,7 +108,7 @@ def test_the_artifact_carries_the_contract_with_the_versions_that_made_it(tmp_pa
 
 
 def test_the_same_model_gives_the_same_bytes_also_after_saving_and_loading(tmp_path: Path) -> None:
-    """So a version names a model, not a moment."""
+    """So the same model always has the same version."""
     model = two_inputs(novelty=True)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", compile=False)
@@ -119,7 +119,7 @@ def test_the_same_model_gives_the_same_bytes_also_after_saving_and_loading(tmp_p
 
 
 def test_only_standard_operators_and_everything_inside_the_file(tmp_path: Path) -> None:
-    """Any ONNX Runtime, in any language, can use it."""
+    """Any ONNX Runtime, in any language, can run it."""
     model = onnx.load(convert(two_inputs(), contract(), tmp_path / "model.onnx").path, load_external_data=False)
     assert {item.domain for item in model.opset_import} == {"", "ai.onnx.ml"}
     assert {node.domain for node in model.graph.node} <= {"", "ai.onnx.ml"}
@@ -155,10 +155,10 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_model_that_does_not_fit_its_contract_is_refused_with_what_was_found_and_expected(
+def test_a_model_that_does_not_fit_its_contract_is_refused_with_the_found_and_expected_shapes(
     case: str, tmp_path: Path
 ) -> None:
-    """One line, and nothing is left on disk."""
+    """One line, and no file stays on disk."""
     build, its_contract, words = REFUSED[case]
     with pytest.raises(ConversionError, match=words) as raised:
         convert(build(), its_contract, tmp_path / "model.onnx")  # type: ignore[no-untyped-call]
@@ -167,7 +167,7 @@ def test_a_model_that_does_not_fit_its_contract_is_refused_with_what_was_found_a
 
 
 def test_a_model_whose_weights_are_damaged_is_refused(tmp_path: Path) -> None:
-    """NaN in, NaN out: said before anyone serves it."""
+    """NaN weights give NaN outputs: the conversion fails before anyone serves the model."""
     model = one_input(3)
     weights = model.get_weights()
     weights[0][0, 0] = np.nan
@@ -185,8 +185,8 @@ def test_an_operation_that_onnx_lacks_is_named(tmp_path: Path) -> None:
         convert(model, contract(NUMERIC_ONLY), tmp_path / "model.onnx")
 
 
-def test_logarithm_exponential_and_gelu_are_written_with_what_onnx_has(tmp_path: Path) -> None:
-    """tf2onnx leaves Log1p, Expm1 and Erfc as they are; the agreement with Keras is the proof."""
+def test_logarithm_exponential_and_gelu_are_written_with_operators_of_onnx(tmp_path: Path) -> None:
+    """tf2onnx leaves Log1p, Expm1 and Erfc unchanged; the comparison with Keras proves the replacement."""
     inputs = keras.Input((3,), name="numeric")
     small = keras.ops.expm1(keras.ops.tanh(keras.ops.log1p(keras.ops.relu(inputs))))
     model = keras.Model(inputs, layers.Dense(3, activation="softmax")(layers.Dense(4, activation="gelu")(small)))
@@ -194,7 +194,7 @@ def test_logarithm_exponential_and_gelu_are_written_with_what_onnx_has(tmp_path:
 
 
 def test_a_model_whose_rows_depend_on_each_other_is_refused(tmp_path: Path) -> None:
-    """A document's verdict may not depend on its neighbours in the batch."""
+    """A document's verdict must not depend on its neighbours in the batch."""
     inputs = keras.Input((3,), name="numeric")
     centred = inputs - keras.ops.mean(inputs, axis=0, keepdims=True)
     model = keras.Model(inputs, layers.Dense(3, activation="softmax")(centred / 100.0))
@@ -202,8 +202,8 @@ def test_a_model_whose_rows_depend_on_each_other_is_refused(tmp_path: Path) -> N
         convert(model, contract(NUMERIC_ONLY), tmp_path / "model.onnx")
 
 
-def test_a_contract_file_is_read_strictly_and_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
-    """What a person forgot, misspelt or mixed up, in one line that names the file."""
+def test_a_contract_file_is_read_strictly_and_all_errors_are_reported_at_once(tmp_path: Path) -> None:
+    """Values that the user forgot, misspelt or mixed up, in one line that names the file."""
     path = tmp_path / "contract.json"
     data = {key: value for key, value in contract(NUMERIC_ONLY).to_dict().items() if key != "labels"}
     path.write_text(json.dumps({**data, "lables": [], "name": "My Model"}), encoding="utf-8")
@@ -231,7 +231,7 @@ def test_an_inconsistent_contract_is_refused_before_any_work(tmp_path: Path) -> 
         convert(two_inputs(), contract(FEATURES + FEATURES[:1]), tmp_path / "model.onnx")
 
 
-def test_a_refused_model_leaves_the_artifact_that_is_there(tmp_path: Path) -> None:
+def test_a_refused_model_leaves_the_existing_artifact(tmp_path: Path) -> None:
     """The service that reads the file keeps its model."""
     made = convert(two_inputs(), contract(), tmp_path / "model.onnx")
     before = made.path.read_bytes()
@@ -241,8 +241,8 @@ def test_a_refused_model_leaves_the_artifact_that_is_there(tmp_path: Path) -> No
     assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
 
 
-def test_rows_that_are_given_are_the_rows_that_are_tried(tmp_path: Path) -> None:
-    """Beside those with unseen words: one set a column, and one with all."""
+def test_the_given_rows_are_the_rows_that_are_tried(tmp_path: Path) -> None:
+    """In addition, rows with unseen words: one set per column, and one with all of them."""
     rows = made_from(contract(), n_rows=30)
     made = convert(two_inputs(), contract(), tmp_path / "model.onnx", rows)
     assert made.agreement.rows == 30 + 3 * 30

@@ -1,4 +1,6 @@
-"""A model that is wired otherwise than the contract says: the outputs of the user's own program show it, and how."""
+"""The outputs of the user's own program show that a model has another order or scale than the contract, and how it
+differs.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,7 @@ ROWS = labelled_rows([Batch(1, N, COLUMNS)], CARS)
 
 
 def model(path: Path, *, outputs: int = 3) -> onnx.ModelProto:
-    """One matrix of four columns, a linear layer and logits; numbers weigh about the same."""
+    """One matrix of four columns, a linear layer and logits; the features weigh about the same."""
     scale = np.array([[0.01], [1.0], [0.1], [0.5]])
     weights = (RNG.normal(size=(4, outputs)) * scale).astype(np.float32)
     graph = helper.make_graph(
@@ -60,7 +62,7 @@ def model(path: Path, *, outputs: int = 3) -> onnx.ModelProto:
 
 
 def program(path: Path, columns: list[str], words: tuple[str, ...], *, scaled: bool = False) -> NDArray[np.float64]:
-    """What the user's own program answers: its columns and words in its own order."""
+    """The outputs of the user's own program, with its columns and words in its own order."""
     codes = [words.index(word) for word in COLUMNS["colour"]]
     parts = [codes if name == "colour" else COLUMNS[name] for name in columns]
     matrix = np.array(parts, np.float32).T
@@ -86,7 +88,7 @@ ORDER = [feature.name for feature in FEATURES]
 
 
 def test_equal_outputs_are_the_proof(tmp_path: Path) -> None:
-    """Whatever the order of the named columns."""
+    """In any order of the named columns."""
     model(tmp_path / "m.onnx")
     answers = program(tmp_path / "m.onnx", ORDER, COLOURS)[:, ::-1]
     made = adopt(tmp_path / "m.onnx", CARS, tmp_path / "o.onnx", trial(answers, ["scrap", "sell", "keep"]))
@@ -125,7 +127,7 @@ def test_another_order_is_named(columns: list[str], words: tuple[str, ...], says
 
 
 def test_labels_in_another_order_are_named(tmp_path: Path) -> None:
-    """Where the columns have no names, or the contract's."""
+    """If the columns have no names, or the contract's names."""
     model(tmp_path / "m.onnx")
     answers = program(tmp_path / "m.onnx", ORDER, COLOURS)
     shifted = answers[:, [1, 2, 0]]
@@ -137,7 +139,7 @@ def test_labels_in_another_order_are_named(tmp_path: Path) -> None:
     assert adopt(tmp_path / "m.onnx", right, tmp_path / "o.onnx", named).contract.proof == "outputs"
 
 
-def test_inputs_that_were_scaled_outside_are_named(tmp_path: Path) -> None:
+def test_inputs_that_the_program_scales_itself_are_named(tmp_path: Path) -> None:
     model(tmp_path / "m.onnx")
     answers = program(tmp_path / "m.onnx", ORDER, COLOURS, scaled=True)
     numbers = replace(CARS, features=tuple(replace(f, kind="float", vocabulary=()) for f in FEATURES))
@@ -168,7 +170,7 @@ def test_a_regression_is_compared_by_its_spread(tmp_path: Path) -> None:
         (np.ones((N, 2)), "the expected outputs have 2 columns, and the contract has 3 labels"),
     ],
 )
-def test_outputs_that_do_not_fit_the_rows_are_refused(answers: NDArray[np.float64], says: str) -> None:
+def test_outputs_that_do_not_match_the_rows_are_refused(answers: NDArray[np.float64], says: str) -> None:
     with pytest.raises(InputError) as refused:
         trial(answers)
     assert says in str(refused.value)

@@ -1,4 +1,6 @@
-"""Model files of every form: each answers in the enrich service as in Keras, or is refused before any of it runs."""
+"""Model files of every format: each predicts in the enrich service as in Keras, or is refused before any of its code
+runs.
+"""
 
 from __future__ import annotations
 
@@ -31,12 +33,12 @@ GIVEN = {
 
 
 def rivers() -> ModelContract:
-    """Another order than that of the model's inputs."""
+    """The features are in another order than the model's inputs."""
     return contract(words("colour", "green", "red"), words("port", "22", "80", "443"), number("depth_m"))
 
 
 def named(of: Any) -> Any:
-    """A model of look-ups by Keras 3 or by tf_keras, its inputs in a list."""
+    """A model of look-ups in Keras 3 or in tf_keras, with a list of inputs."""
     of.utils.set_random_seed(11)
     port = of.Input((1,), name="port", dtype="int64")
     depth, colour = of.Input((1,), name="depth_m"), of.Input((1,), name="colour", dtype="string")
@@ -56,7 +58,7 @@ def tf_keras() -> Any:
 
 @pytest.mark.parametrize("form", ["keras", "h5", "folder"])
 def test_a_file_of_keras_3(form: str, tmp_path: Path) -> None:
-    """A SavedModel's inputs go by their names: the contract has another order, and so has TensorFlow."""
+    """A SavedModel's inputs are matched by name: the contract has another order, and so has TensorFlow."""
     model, path = named(keras), tmp_path / f"mine.{form}"
     model.export(path, verbose=False) if form == "folder" else model.save(path)
     made = converted(path, rivers(), tmp_path)
@@ -88,7 +90,7 @@ def test_a_file_of_keras_2(form: str, tmp_path: Path, tf_keras: Any) -> None:
 
 
 def test_a_saved_model_of_keras_2_whose_layers_were_adapted(tmp_path: Path, tf_keras: Any) -> None:
-    """The file also has the functions that adapted them."""
+    """The file also has the functions that adapted the layers."""
     of = tf_keras.layers
     scale, look_up = of.Normalization(), of.StringLookup(output_mode="multi_hot")
     scale.adapt(np.array([[1.0], [5.0]], np.float32))
@@ -106,7 +108,7 @@ def test_a_saved_model_of_keras_2_whose_layers_were_adapted(tmp_path: Path, tf_k
 def test_a_keras_file_of_keras_2_is_refused_with_a_recipe_that_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tf_keras: Any
 ) -> None:
-    """The program of the message is run as it is."""
+    """The program in the message runs unchanged."""
     model = named(tf_keras)
     model.save(tmp_path / "mine.keras")
     with pytest.raises(ConversionError, match=r"saved by Keras 2\.\d+.*pip install tf_keras") as raised:
@@ -133,7 +135,7 @@ class Harmful(tf.Module):  # type: ignore[misc]
 
 
 class Tracing(tf.Module):  # type: ignore[misc]
-    """The same, but the operation is in a branch that is taken for some rows only."""
+    """The same, with the operation in a branch that only some rows take."""
 
     def __init__(self, target: Path) -> None:
         super().__init__()
@@ -176,7 +178,7 @@ def test_the_list_of_pure_operations_names_operations_of_tensorflow_and_none_tha
         "Remote",
     )
     found = {name for name in PURE if any(part in name for part in touching)}
-    assert found == {"IteratorGetNext"}  # it needs an iterator, which no pure operation makes
+    assert found == {"IteratorGetNext"}  # it needs an iterator, which no pure operation creates
 
 
 def test_a_saved_model_whose_inputs_have_no_feature_names_is_never_wired_by_position(tmp_path: Path) -> None:
@@ -201,7 +203,7 @@ def test_a_saved_model_has_no_layer_to_compare_a_reconstruction_with(tmp_path: P
 
 
 def test_mixed_precision_is_computed_in_float32_with_the_same_weights(tmp_path: Path) -> None:
-    """In both files; the half precision itself differs by its own rounding only."""
+    """In both files; the half precision itself differs only by its own rounding."""
     keras.utils.set_random_seed(3)
     policy = keras.dtype_policies.DTypePolicy("mixed_float16")
     stack = [layers.Dense(8, "relu", dtype=policy), layers.Dense(2, dtype=policy), layers.Softmax(dtype="float32")]
@@ -253,7 +255,7 @@ def test_a_module_of_the_authors_own_is_imported_only_when_it_is_named(
 
 
 def load_module(path: Path) -> Any:
-    """As a notebook has it: under another module name than the one that --import names."""
+    """Like a notebook: the module has another name than the one for --import."""
     from importlib.util import module_from_spec, spec_from_file_location
 
     spec = spec_from_file_location("notebook", path)
@@ -290,7 +292,7 @@ def outside_of_a_zip(path: Path) -> Path:
 
 
 class Filling(tf.lookup.KeyValueTensorInitializer):  # type: ignore[misc]
-    """A table that writes a file when it fills itself, which is when the model is loaded."""
+    """A table that writes a file when it fills itself, which happens when the model is loaded."""
 
     def initialize(self, table: Any) -> Any:
         with tf.control_dependencies([tf.io.write_file("written-by-a-table.txt", "written")]):

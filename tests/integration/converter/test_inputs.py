@@ -1,6 +1,6 @@
-"""Inputs as people build them: named, in dictionaries, in several matrices, of text, with codes or windows.
+"""Inputs as users build them: named, in dictionaries, in several matrices, of text, with codes or windows.
 
-Each model answers in the enrich service as in Keras, with inputs that the test writes by hand.
+Each model predicts in the enrich service as in Keras; the test writes the inputs of Keras by hand.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def test_an_input_for_each_feature_by_name_in_another_order_than_the_contracts(t
 
 
 def test_a_dictionary_of_inputs(tmp_path: Path) -> None:
-    """Keras sorts its keys."""
+    """Keras sorts the keys."""
     inputs = {name: keras.Input((1,), name=name) for name in ("flow", "depth_m")}
     model = keras.Model(inputs, ending([inputs["flow"] * 2.0, inputs["depth_m"]]))
     path = converted(model, contract(DEPTH, FLOW), tmp_path)
@@ -70,7 +70,7 @@ def test_a_dictionary_of_inputs(tmp_path: Path) -> None:
 
 
 def test_a_matrix_of_numbers_beside_an_input_for_each_word(tmp_path: Path) -> None:
-    """The embedding takes codes from 1; the matrix takes what no name takes, in the contract's order."""
+    """The embedding has codes from 1; the matrix gets the features without their own input, in the contract's order."""
     colour, matrix = keras.Input((1,), name="colour"), keras.Input((2,), name="measured")
     model = keras.Model([colour, matrix], ending([layers.Flatten()(layers.Embedding(3, 2)(colour)), matrix]))
     path = converted(model, contract(DEPTH, COLOUR, FLOW), tmp_path)
@@ -80,7 +80,7 @@ def test_a_matrix_of_numbers_beside_an_input_for_each_word(tmp_path: Path) -> No
 
 
 def test_two_matrices_are_told_apart_by_width_or_type_and_else_the_author_is_asked(tmp_path: Path) -> None:
-    """The options that the message prints work when they are filled in."""
+    """The options in the message work once they are filled in."""
 
     def model(width: int) -> keras.Model:
         left, right = keras.Input((width,), name="left"), keras.Input((2,), name="right")
@@ -141,7 +141,7 @@ def test_a_feature_space_through_its_encoded_features(tmp_path: Path) -> None:
 
 
 def test_words_coded_from_0_and_an_embedding_that_is_too_small_for_codes_from_1(tmp_path: Path) -> None:
-    """An unseen word then gets the code of the harmless word, because no code is free."""
+    """An unseen word gets the code of the harmless word, because no code is free."""
     colour = keras.Input((1,), name="colour", dtype="int32")
     model = keras.Model(colour, ending([layers.Flatten()(layers.Embedding(2, 3)(colour))]))
     with pytest.raises(ConversionError, match=r"table of 2 rows.*'colour' have codes from 1 to 2.*--codes-from 0"):
@@ -155,7 +155,7 @@ def test_words_coded_from_0_and_an_embedding_that_is_too_small_for_codes_from_1(
 
 
 def test_a_missing_number_becomes_its_value_and_a_flag(tmp_path: Path) -> None:
-    """The flags follow the features in a matrix, and have an input FEATURE_missing of their own by name."""
+    """In a matrix the flags follow the features; with named inputs each has its own input FEATURE_missing."""
     given = [[1.5, float("nan")], [0.25, 4.0], [-1.0, 0.0]]
     filled = np.array([[1.5, 0.5, 1], [0.25, 4, 0], [-1, 0, 0]], np.float32)
     matrix = keras.Sequential([keras.Input((3,)), layers.Dense(4, "relu"), layers.Dense(2, "softmax")])
@@ -171,7 +171,7 @@ def test_a_missing_number_becomes_its_value_and_a_flag(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("layer", ["LSTM", "Conv1D"])
 def test_a_window_that_is_whole_in_one_document(tmp_path: Path, layer: str) -> None:
-    """The features are the values of step after step."""
+    """The features are the values of one step after the other."""
     window = keras.Input((3, 2), name="window")
     hidden = layers.LSTM(4)(window) if layer == "LSTM" else layers.Flatten()(layers.Conv1D(3, 2)(window))
     model = keras.Model(window, layers.Dense(2, activation="softmax")(hidden))
@@ -285,7 +285,7 @@ REFUSED: dict[str, tuple[Any, tuple[Any, ...], Choices, str]] = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_inputs_that_do_not_fit_are_refused_with_what_to_do(case: str, tmp_path: Path) -> None:
-    """One line that names the input or the feature, and no file."""
+    """One line that names the input or the feature, and no file is written."""
     build, features, choices, said = REFUSED[case]
     with pytest.raises(ConversionError, match=said) as raised:
         converted(build(), contract(*features), tmp_path, choices=choices)

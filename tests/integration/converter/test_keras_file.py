@@ -1,4 +1,4 @@
-"""Files that people name by mistake, or that carry code: one clear line each, and no code of theirs is run."""
+"""Files that are no model, or that contain code: one clear line each, and none of their code runs."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def saved(model: keras.Model, path: Path) -> Path:
     return path
 
 
-def test_a_saved_model_answers_as_before(tmp_path: Path) -> None:
-    """Compiled with a loss that is not in the file: that matters to training only."""
+def test_a_saved_model_predicts_as_before(tmp_path: Path) -> None:
+    """It is compiled with a loss that is not in the file, which matters only for training."""
 
     def own_loss(truth: object, answer: object) -> object:
         return keras.ops.mean(keras.ops.subtract(truth, answer))
@@ -37,7 +37,7 @@ def test_a_saved_model_answers_as_before(tmp_path: Path) -> None:
 
 
 def test_a_lambda_layer_is_refused_by_name_and_its_code_is_not_run(tmp_path: Path) -> None:
-    """Loading it would run whatever the file's author wrote."""
+    """To load it would run any code of the file's author."""
     inputs = keras.Input((3,))
     model = keras.Model(inputs, layers.Lambda(lambda x: x * 2, name="double")(inputs))
     with pytest.raises(ConversionError, match=r"Lambda layers \(double\).*keras\.ops"):
@@ -59,7 +59,7 @@ def test_a_class_that_is_not_in_the_file_is_refused_by_name(tmp_path: Path) -> N
 
 
 def test_a_function_that_is_not_in_the_file_is_refused_by_name(tmp_path: Path) -> None:
-    """An activation of one's own, say."""
+    """For example, a user's own activation."""
 
     def swoosh(x: object) -> object:
         return x
@@ -76,8 +76,8 @@ def archive(path: Path, content: dict[str, str]) -> Path:
     return path
 
 
-def test_what_is_no_keras_model_is_said_to_be_none(tmp_path: Path) -> None:
-    """Text, HDF5, another zip file, a config that is no model, a folder, nothing at all."""
+def test_a_file_that_is_no_keras_model_is_refused(tmp_path: Path) -> None:
+    """Text, HDF5, another zip file, a config that is no model, a folder, a missing file."""
     text, hdf5 = tmp_path / "text.keras", tmp_path / "old.h5"
     text.write_text("not a model")
     hdf5.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
@@ -104,7 +104,7 @@ def test_what_is_no_keras_model_is_said_to_be_none(tmp_path: Path) -> None:
 
 
 def test_a_file_without_its_weights_is_refused(tmp_path: Path) -> None:
-    """A copy that was cut short, or unpacked and packed again by hand."""
+    """A truncated copy, or one that was unpacked and packed again by hand."""
     whole = saved(one_input(), tmp_path / "whole.keras")
     with zipfile.ZipFile(whole) as source:
         parts = {name: source.read(name).decode() for name in source.namelist() if not name.endswith(".h5")}

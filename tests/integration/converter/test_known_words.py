@@ -1,6 +1,6 @@
-"""`contract init --model`: the words that a model looks up are the contract's vocabularies.
+"""`contract init --model`: the words that a model looks up become the contract's vocabularies.
 
-The sample lacks some of them. A document that holds one is predicted as Keras does, and is no unseen word.
+The sample lacks some of them. A document with such a word is predicted like in Keras, and the word is not unseen.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ TWO_NUMBERS = contract(number("to"), number("from"))
 def test_the_words_of_each_column_are_those_of_its_table(
     build: Any, described: ModelContract, expected: dict[str, tuple[str, ...]]
 ) -> None:
-    """In the model's order, whether an input has a column's name or not."""
+    """In the model's order, whether or not an input has a column's name."""
     found, columns = look_ups(build()), ["to", "from", "depth"]
     assert found.by_name(columns) | found.by_wiring(described, columns) == expected
 

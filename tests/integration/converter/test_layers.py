@@ -1,4 +1,4 @@
-"""Each mode of Keras's look-ups, bins and counts equals Keras exactly, or is refused by the layer's name."""
+"""Each mode of Keras's look-ups, bins and counts equals Keras exactly, or is refused with the layer's name."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def cases() -> dict[str, Case]:
 
 @pytest.fixture(scope="module")
 def both() -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
-    """What Keras and ONNX Runtime give for each case. All layers are in one function, which is exported once."""
+    """The results of Keras and ONNX Runtime for each case. All layers are in one function, which is exported once."""
     every = list(cases().values())
     specs = [
         tf.TensorSpec([None, rows.shape[1]], "string" if rows.dtype == object else rows.dtype, name=f"input_{place}")
@@ -89,7 +89,7 @@ def both() -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
 
 @pytest.mark.parametrize("case", cases())
 def test_a_mode_gives_what_keras_gives(case: str, both: dict[str, tuple[NDArray[Any], NDArray[Any]]]) -> None:
-    """To the last bit, words that it does not know and NaN included."""
+    """To the last bit, also for unknown words and NaN."""
     expected, found = both[case]
     assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
     assert np.array_equal(found, expected)

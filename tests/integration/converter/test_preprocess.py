@@ -39,7 +39,7 @@ def saved(transformer: Any, path: Path, types: Any, target: Any = TARGET) -> Pat
 @pytest.mark.parametrize("opset", [13, 18, 21])
 @pytest.mark.parametrize("kind", [data_types.FloatTensorType, data_types.DoubleTensorType, data_types.Int64TensorType])
 def test_a_scaler_of_one_matrix(opset: int, kind: Any, tmp_path: Path) -> None:
-    """Exported for older and newer operators, and for other types of numbers."""
+    """Exported for older and newer operators, and for other number types."""
     scaler = StandardScaler().fit(NUMBERS)
     pre = saved(scaler, tmp_path / "pre.onnx", [("rows", kind([None, 2]))], {"": opset, "ai.onnx.ml": 3})
     keras_model = model(2)
@@ -51,7 +51,7 @@ def test_a_scaler_of_one_matrix(opset: int, kind: Any, tmp_path: Path) -> None:
 
 
 def test_an_encoder_of_words_beside_a_scaler_by_the_names_of_the_columns(tmp_path: Path) -> None:
-    """An unknown word is encoded as the encoder was told to."""
+    """An unknown word is encoded as the encoder was configured."""
     columns = ColumnTransformer(
         [
             ("numbers", StandardScaler(), [0, 1]),

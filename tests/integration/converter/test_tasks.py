@@ -1,4 +1,4 @@
-"""Every kind of output that a Keras model may have, converted, and answered by ONNX Runtime as by Keras."""
+"""Every kind of output of a Keras model, converted: ONNX Runtime predicts the same as Keras."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ROWS = np.random.default_rng(5).normal(size=(50, 3)).astype(np.float32)
 
 
 def ending_in(*stack: Any, **heads: Any) -> keras.Model:
-    """A model with a scaling layer, a hidden layer, and this end."""
+    """A model with a scaling layer, a hidden layer, and this output."""
     keras.utils.set_random_seed(7)
     inputs = keras.Input((3,), name="readings")
     scaled = layers.Rescaling(0.5, offset=0.1, name="scaled")(inputs)
@@ -62,7 +62,7 @@ def test_one_sigmoid_gives_two_labels(tmp_path: Path) -> None:
 
 
 def test_one_sigmoid_keeps_the_small_probability_where_the_large_one_rounds_to_1(tmp_path: Path) -> None:
-    """Reasons are found from the odds: with `1 - p` as float32 a certain alert has none."""
+    """Reasons are computed from the odds: with `1 - p` in float32 a certain alert would have none."""
     model = ending_in(layers.Dense(1, activation="sigmoid", bias_initializer=keras.initializers.Constant(40.0)))
     both = outputs(convert(model, PUMPS, tmp_path / "m.onnx").path)["probabilities"]
     logits = np.log(both[:, 1].astype(np.float64)) - np.log(both[:, 0].astype(np.float64))
@@ -81,7 +81,7 @@ def test_one_logit_gets_its_sigmoid(end: str, tmp_path: Path) -> None:
 
 
 def test_logits_get_their_softmax(tmp_path: Path) -> None:
-    """Also those of a model inside another one."""
+    """Also the logits of a model inside another one."""
     keras.utils.set_random_seed(8)
     inner = keras.Sequential([keras.Input((3,)), layers.Dense(2)])
     outer = keras.Model(inputs := keras.Input((3,)), inner(inputs))
@@ -90,15 +90,15 @@ def test_logits_get_their_softmax(tmp_path: Path) -> None:
     np.testing.assert_allclose(outputs(made.path)["probabilities"], expected, atol=1e-6)
 
 
-def test_a_softmax_behind_a_layer_that_casts_stays_one(tmp_path: Path) -> None:
-    """As the guide to mixed precision has it."""
+def test_a_softmax_before_a_layer_that_casts_is_not_applied_twice(tmp_path: Path) -> None:
+    """As in Keras's guide to mixed precision."""
     model = ending_in(layers.Dense(2, activation="softmax"), layers.Activation("linear", dtype="float32"))
     made = convert(model, PUMPS, tmp_path / "m.onnx")
     np.testing.assert_allclose(outputs(made.path)["probabilities"], np.asarray(model(ROWS)), atol=1e-6)
 
 
 def test_a_reconstruction_of_scaled_numbers_is_not_compared_with_raw_ones(tmp_path: Path) -> None:
-    """Else its score is noise, and nothing shows it."""
+    """Otherwise its score would be noise, and nothing would show it."""
     rebuilds = ending_in()
     model = keras.Model(rebuilds.input, layers.Identity()(rebuilds.get_layer("scaled").output))
     raw = replace(PUMPS, task="anomaly", score=ScoreOutput(0.3, measure="mse"))
@@ -135,7 +135,7 @@ def test_a_regression_gives_its_value(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("measure", "layer"), [("mse", "scaled"), ("mae", "scaled"), ("mse", "raw")])
 def test_an_autoencoder_gives_its_error_and_what_deviates(measure: Any, layer: str, tmp_path: Path) -> None:
-    """Against the layer that it was trained to rebuild: most see scaled numbers."""
+    """Compared with the layer that it was trained to rebuild: most models see scaled numbers."""
     model = ending_in(layers.Dense(3))
     contract = replace(PUMPS, task="anomaly", score=ScoreOutput(0.3, measure=measure, compared_with=layer))
     made = convert(model, contract, tmp_path / "m.onnx")
@@ -147,7 +147,7 @@ def test_an_autoencoder_gives_its_error_and_what_deviates(measure: Any, layer: s
     np.testing.assert_allclose(found["score"], expected, rtol=1e-4, atol=1e-6)
 
 
-def test_a_score_of_the_model_s_own_is_taken_as_it_is(tmp_path: Path) -> None:
+def test_a_score_of_the_model_s_own_is_kept_unchanged(tmp_path: Path) -> None:
     model = ending_in(layers.Dense(1))
     contract = replace(PUMPS, task="anomaly", score=ScoreOutput(-0.1, alerts="below"))
     made = convert(model, contract, tmp_path / "m.onnx")

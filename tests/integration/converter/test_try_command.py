@@ -1,4 +1,4 @@
-"""`oversight try`: from a model and a labelled file to a measured artifact and scored rows."""
+"""`oversight try`: from a model and a labelled file to an evaluated artifact and scored rows."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from tests.acceptance.commands import Desk
 N = 300
 NAMES = ["depth", "flow", "level"]
 LABELS = ["calm", "drought", "flood"]
-"""In the alphabet's order, as `contract init` writes them."""
+"""In alphabetical order, as `contract init` writes them."""
 MODELS_ORDER = [2, 0, 1]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Rows whose largest number names the label, and two models that know that: an ONNX and a Keras one.
+    """Rows whose largest number names the label, and two models that learned it: an ONNX and a Keras model.
 
-    Their outputs are in another order than the alphabet's.
+    Their outputs are not in alphabetical order.
     """
     made = tmp_path_factory.mktemp("try")
     rng = np.random.default_rng(4)
@@ -58,7 +58,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("model", ["mine.onnx", "mine.keras"])
 def test_a_model_and_a_labelled_file_become_a_measured_artifact(folder: Path, model: str) -> None:
-    """The labels are put into the model's order by the truth."""
+    """The truth shows the order of the model's labels."""
     facts = Desk(folder, {}).json(
         "try", "--model", model, "--data", "rivers.csv", "--label", "class", "--harmless", "calm"
     )
@@ -74,7 +74,7 @@ def test_a_model_and_a_labelled_file_become_a_measured_artifact(folder: Path, mo
     assert (folder / facts["contract"]).is_file()
 
 
-def test_a_person_reads_what_was_found(folder: Path) -> None:
+def test_the_text_output_shows_the_result(folder: Path) -> None:
     done = Desk(folder, {}).type(
         "try",
         "--model",
@@ -103,15 +103,15 @@ def test_a_person_reads_what_was_found(folder: Path) -> None:
         (("--model", "mine.onnx", "--leave-out", "width"), 1, "--leave-out width: there is no such column"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(folder: Path, words: tuple[str, ...], code: int, says: str) -> None:
-    """And nothing is written."""
+def test_an_error_is_one_line(folder: Path, words: tuple[str, ...], code: int, says: str) -> None:
+    """No file is written."""
     given = ("--data", "rivers.csv", "--label", "class", "--harmless", "calm", "--name", "wrong")
     done = Desk(folder, {}).type("try", *words, *given)
     assert (done.returncode, says in done.stderr, done.stderr.count("\n")) == (code, True, 1), done.stderr
     assert not (folder / "build" / "wrong").exists()
 
 
-def test_a_blind_model_is_written_if_it_must(folder: Path) -> None:
+def test_a_model_no_better_than_guessing_is_written_if_forced(folder: Path) -> None:
     given = ("--data", "rivers.csv", "--label", "class", "--harmless", "calm", "--name", "blind", "--force")
     assert Desk(folder, {}).type("try", "--model", "blind.onnx", *given).returncode == 0
     assert (folder / "build" / "blind" / "model.onnx").is_file()
@@ -119,7 +119,7 @@ def test_a_blind_model_is_written_if_it_must(folder: Path) -> None:
 
 @pytest.mark.parametrize(("model", "given", "answered"), [("mine.onnx", "'x'", "'p'"), ("mine.keras", "", "softmax")])
 def test_the_contract_gets_the_model_s_order_of_labels(folder: Path, model: str, given: str, answered: str) -> None:
-    """`contract init --model` shows what goes in and out, and takes the order that fits the truth."""
+    """`contract init --model` shows inputs and outputs, and uses the order that fits the truth."""
     words = ("--data", "rivers.csv", "--label", "class", "--harmless", "calm", "--model", model, "--output", "c.json")
     facts = Desk(folder, {}).json("contract", "init", *words)
     assert facts["labels"] == [LABELS[place] for place in MODELS_ORDER]
@@ -133,7 +133,7 @@ def test_the_contract_gets_the_model_s_order_of_labels(folder: Path, model: str,
 
 
 def test_a_contract_is_written_if_the_model_does_not_fit_it(folder: Path) -> None:
-    """The note says why; the person corrects the contract."""
+    """The note says why, and the user corrects the contract."""
     words = ("--data", "rivers.csv", "--label", "class", "--harmless", "calm", "--leave-out", "flow")
     done = Desk(folder, {}).type("contract", "init", *words, "--model", "mine.onnx", "--output", "two.json")
     assert done.returncode == 0, done.stderr
@@ -148,7 +148,7 @@ def test_a_model_needs_rows_in_a_file(folder: Path) -> None:
 
 @pytest.mark.parametrize("command", [("adopt", "mine.onnx"), ("convert", "--model", "mine.keras")])
 def test_a_wrong_order_of_labels_is_never_written(folder: Path, command: tuple[str, ...], tmp_path: Path) -> None:
-    """The message names the right order; with it, the artifact carries its proof."""
+    """The message names the right order; with it, the artifact has its evaluation."""
     desk, output = Desk(folder, {}), tmp_path / "model.onnx"
     init = ("contract", "init", "--data", "rivers.csv", "--label", "class", "--harmless", "calm", "--output")
     assert desk.type(*init, tmp_path / "wrong.json").returncode == 0

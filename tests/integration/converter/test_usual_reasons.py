@@ -1,4 +1,4 @@
-"""Usual reasons in a converted artifact: found in real rows, written into the contract, the graph left as it was."""
+"""Usual reasons in a converted artifact: computed from real rows, written into the contract, the graph unchanged."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SLOPES[8, 1], SLOPES[3, 1], SLOPES[0, 1], SLOPES[5, 2] = 9.0, 4.0, 1.0, 8.0
 
 
 def model(*, novelty: bool = False) -> keras.Model:
-    """Floods come from f8 and then f3, droughts from f5; the novelty is the mean of all."""
+    """Floods depend on f8 and then f3, droughts on f5; the novelty is the mean of all."""
     numeric = keras.Input((WIDTH,), name="numeric")
     dense = layers.Dense(3, activation="softmax", name="probabilities")
     outputs = [dense(numeric)]
@@ -50,7 +50,7 @@ def rows(n_rows: int = 4 * FEWEST_ROWS) -> Rows:
     return Rows(numeric, np.empty((n_rows, 0), object))
 
 
-def test_a_labels_usual_reasons_are_what_makes_it(tmp_path: Path) -> None:
+def test_the_usual_reasons_of_a_label_are_its_heaviest_features(tmp_path: Path) -> None:
     """The heaviest first; a label with few rows and a harmless one have none."""
     calm, flood, drought = read_file(convert(model(), CONTRACT, tmp_path / "m.onnx", usual=rows()).path).contract.labels
     assert flood.usual_reasons[:2] == ("f8", "f3")
@@ -60,7 +60,7 @@ def test_a_labels_usual_reasons_are_what_makes_it(tmp_path: Path) -> None:
 
 
 def test_the_graph_stays_as_it_was_and_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
-    """Only the contract in the metadata grows, and a conversion with that contract alone gives the same artifact."""
+    """Only the contract in the metadata grows, and a conversion with only that contract gives the same artifact."""
     plain, usual, again = (
         convert(model(novelty=True), contract, tmp_path / f"{n}.onnx", usual=known).path
         for n, (contract, known) in enumerate([(NOVEL, None), (NOVEL, rows()), (NOVEL, rows())])
@@ -72,7 +72,7 @@ def test_the_graph_stays_as_it_was_and_the_same_rows_give_the_same_bytes(tmp_pat
     assert found.labels[1].usual_reasons
     for known in (None, Rows(rows().numeric[:, ::-1].copy(), rows().categorical)):
         last = convert(model(novelty=True), found, tmp_path / "last.onnx", usual=known)
-        assert last.path.read_bytes() == usual.read_bytes(), "a contract that has usual reasons keeps them"
+        assert last.path.read_bytes() == usual.read_bytes(), "a contract with usual reasons keeps them"
 
 
 NOVEL = ModelContract(CONTRACT.name, CONTRACT.features, CONTRACT.labels, CONTRACT.families, novelty_threshold=0.9)
@@ -80,7 +80,7 @@ NOVEL = ModelContract(CONTRACT.name, CONTRACT.features, CONTRACT.labels, CONTRAC
 
 @pytest.mark.parametrize("width", [1, MOST])
 def test_a_contract_of_few_features_needs_no_usual_reasons(tmp_path: Path, width: int) -> None:
-    """All of them are tried as fast."""
+    """To try all features is as fast."""
     numeric = keras.Input((width,), name="numeric")
     small = keras.Model(numeric, layers.Dense(3, activation="softmax", name="probabilities")(numeric))
     contract = ModelContract(CONTRACT.name, CONTRACT.features[:width], CONTRACT.labels, CONTRACT.families)

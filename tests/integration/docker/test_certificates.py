@@ -1,5 +1,5 @@
-"""The certificates of the compose file: one authority, a certificate for each server, renewed in time, never half
-written.
+"""The certificates of the compose file: one authority, a certificate per server, renewed in time, never
+half written.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SERVERS = ("elasticsearch", "enrich")
 
 
 def make(folder: Path, *names: str) -> list[str]:
-    """Run the script; its lines."""
+    """Run the script; returns its lines."""
     done = subprocess.run([SCRIPT, folder, *names], capture_output=True, text=True, check=True)
     return done.stdout.splitlines()
 
@@ -49,7 +49,7 @@ def test_a_client_that_trusts_the_authority_trusts_each_server_by_its_name(made:
 
 
 def _shake_hands(server: ssl.SSLContext, client: ssl.SSLContext, host: str) -> bool:
-    """TLS in memory, without a socket."""
+    """A TLS handshake in memory, without a socket."""
     there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
     ends = [client.wrap_bio(back, there, server_hostname=host), server.wrap_bio(there, back, server_side=True)]
     for _ in range(4):
@@ -61,7 +61,7 @@ def _shake_hands(server: ssl.SSLContext, client: ssl.SSLContext, host: str) -> b
     return ends[0].cipher() is not None
 
 
-def test_only_the_owner_reads_the_authoritys_key_and_nobody_else_any_key(made: Path) -> None:
+def test_only_the_owner_reads_the_keys(made: Path) -> None:
     assert stat.S_IMODE((made / "authority" / "ca.key").stat().st_mode) == 0o600
     for name in SERVERS:
         assert stat.S_IMODE((made / name / "tls.key").stat().st_mode) == 0o640
@@ -74,7 +74,7 @@ def _names(folder: Path) -> list[str]:
 
 
 def test_a_second_run_makes_only_what_is_missing(made: Path) -> None:
-    """A server that is new, and one whose certificate came out of another authority, get one; the others stay."""
+    """A new server, and a server with a certificate of another authority, get a certificate; the others keep theirs."""
     before = contents(made)
     assert make(made, *SERVERS) == [f"kept {made}/{name}/tls.crt" for name in SERVERS]
     assert contents(made) == before
@@ -104,11 +104,11 @@ def test_a_certificate_that_ends_soon_is_renewed_under_the_same_authority(made: 
     [("authority/ca.key", 'mv "$authority/ca.crt.new"'), ("enrich/tls.key", 'mv "$server/tls.crt.new"')],
     ids=["authority", "server"],
 )
-def test_a_run_that_is_cut_off_between_key_and_certificate_is_made_good(
+def test_a_run_that_is_cut_off_between_key_and_certificate_is_completed(
     made: Path, tmp_path: Path, lost: str, last: str
 ) -> None:
-    """A new key beside the old certificate would keep a server from starting, or the authority from signing, for
-    years.
+    """A new key beside the old certificate would keep a server from starting, or the authority from
+    signing, for years.
     """
     folder, cut = tmp_path / "certificates", tmp_path / "certificates.sh"
     shutil.copytree(made, folder)

@@ -1,8 +1,8 @@
-"""The image's steps in a clean folder, and every service of ours as the compose file starts it, over TLS, with its own
+"""The image's steps in a clean folder, and each of our services as the compose file starts it, over TLS, with its own
 key.
 
-Docker itself is not here: `tests.image` says what stands in for it. Elasticsearch is two engines behind one address
-(`tests.router`), because none at hand has both pipelines and security; Kibana is a server of ours
+Docker is not installed here: `tests.image` describes its replacement. Elasticsearch is two engines behind one URL
+(`tests.router`), because no test engine has both pipelines and security; Kibana is a test server
 (`tests.kibana_server`).
 """
 
@@ -31,7 +31,7 @@ from tests.waiting import WAIT_S, until
 from watcher.operations.status import read_status
 
 NAMESPACE = f"image{free_port()}"
-"""Another one in each test run."""
+"""A different one in each test run."""
 SERVICES: dict[str, Any] = read(
     {
         "ELASTIC_PASSWORD": PASSWORD,
@@ -47,7 +47,7 @@ LIMIT_BYTES = 512 * 1024 * 1024
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
-    """What the Dockerfile makes."""
+    """The result of the Dockerfile."""
     if why_not():
         pytest.skip(why_not())
     return build(tmp_path_factory.mktemp("image"))
@@ -55,7 +55,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
 
 @pytest.fixture(scope="module")
 def machine(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """Where the containers run; the certificates are made."""
+    """The machine of the containers, with certificates."""
     made = Machine(image, tmp_path_factory.mktemp("volumes"))
     try:
         done = made.run(SERVICES["certificates"])
@@ -67,9 +67,7 @@ def machine(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="module")
 def stack(machine: Machine, embedded_url: str, secured_url: str) -> Iterator[Machine]:
-    """The machine with `elasticsearch:9200` in it, speaking TLS; provisioned as the compose file does it, keys
-    included.
-    """
+    """The machine with `elasticsearch:9200` over TLS, provisioned as by the compose file, with keys."""
     with (
         routed(embedded_url, secured_url, certificates=_certificates(machine, "elasticsearch")) as url,
         machine.connected(9200, url.removeprefix("https://")),
@@ -83,7 +81,7 @@ def _certificates(machine: Machine, server: str) -> Path:
     return machine.volume(f"certs-{server}", f"/certs/{server}")
 
 
-def test_the_image_holds_the_program_its_model_and_its_scripts_and_no_more_of_the_source(image: Image) -> None:
+def test_the_image_has_the_program_its_model_and_its_scripts_and_no_other_source(image: Image) -> None:
     (site,) = (image.root / "opt/venv/lib").glob("python3*/site-packages")
     assert (site / "models/kdd99-mlp/model.onnx").read_bytes() == (ROOT / "models/kdd99-mlp/model.onnx").read_bytes()
     assert sorted(path.name for path in (image.root / "opt").iterdir()) == ["docker", "venv"]
@@ -120,7 +118,7 @@ def test_certificates_belong_to_the_images_user_and_its_group_may_read_them(mach
     assert machine.run(SERVICES["certificates"]).stdout.count("kept ") == 5
 
 
-def test_a_service_without_its_secret_says_so_in_one_line(machine: Machine) -> None:
+def test_a_service_without_its_secret_fails_with_one_line(machine: Machine) -> None:
     environment = {**SERVICES["watcher"]["environment"], "ELASTICSEARCH_API_KEY_FILE": "/keys/watcher/none.env"}
     done = machine.run({**SERVICES["watcher"], "environment": environment})
     assert done.returncode == 64
@@ -130,7 +128,7 @@ def test_a_service_without_its_secret_says_so_in_one_line(machine: Machine) -> N
 
 @contextlib.contextmanager
 def _up(stack: Machine, folder: Path, *names: str) -> Iterator[dict[str, psutil.Popen]]:
-    """Services in the order in which they need each other, each healthy before the next."""
+    """Start services in the order of their dependencies, each after the previous one is healthy."""
     with contextlib.ExitStack() as running:
         started = {}
         for name in names:
@@ -142,10 +140,10 @@ def _up(stack: Machine, folder: Path, *names: str) -> Iterator[dict[str, psutil.
 
 
 @pytest.mark.elasticsearch
-def test_every_service_of_ours_runs_as_the_compose_file_starts_it(
+def test_each_of_our_services_runs_as_the_compose_file_starts_it(
     stack: Machine, embedded_url: str, secured_url: str, tmp_path: Path
 ) -> None:
-    """Events of the simulator, and of a file that is shipped, get their predictions; all health checks are green."""
+    """Events of the simulator and of a shipped file get their predictions; all health checks are green."""
     for name in ("kibana-password", "provision", "provision"):
         done = stack.run(SERVICES[name])
         assert done.returncode == 0, done.stderr

@@ -1,6 +1,6 @@
-"""The transport layer of Elasticsearch, with the settings and certificates of docker-compose.yml: nobody gets in.
+"""The transport layer of Elasticsearch, with the settings and certificates of docker-compose.yml: no peer is accepted.
 
-A peer of the transport layer is a node and needs no password. So the attacker here has the certificate of another
+A peer of the transport layer is a node and needs no password. The attacker here has the certificate of another
 container.
 """
 
@@ -18,7 +18,7 @@ from tests.transport import address_of, create_certificates
 from tests.waiting import WAIT_S
 
 PING = b"ES\xff\xff\xff\xff"
-"""Elasticsearch's transport protocol: a header that says length -1; a node that takes the peer sends it back."""
+"""Elasticsearch's transport protocol: a header with length -1; a node that accepts the peer sends it back."""
 OTHERS = ["kibana", "enrich", "console"]
 
 
@@ -29,23 +29,25 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.elasticsearch
-def test_the_transport_layer_takes_the_nodes_own_certificate_and_no_other(secured_folder: Path) -> None:
+def test_the_transport_layer_accepts_only_the_nodes_own_certificate(secured_folder: Path) -> None:
     transport, certificates = address_of(secured_folder), secured_folder / "certificates"
     own = certificates / "elasticsearch"
-    assert is_taken(transport, own / "transport.crt", own / "transport.key"), "the probe itself works"
+    assert is_taken(transport, own / "transport.crt", own / "transport.key"), "the node accepts its own certificate"
     for name in OTHERS:
         assert not is_taken(transport, certificates / name / "tls.crt", certificates / name / "tls.key"), name
-    assert not is_taken(transport, own / "tls.crt", own / "tls.key"), "its certificate as a server opens nothing either"
+    assert not is_taken(transport, own / "tls.crt", own / "tls.key"), (
+        "the node refuses the certificate of its HTTP server"
+    )
     assert not is_taken(transport, None, None)
 
 
 @pytest.mark.elasticsearch
-def test_the_transport_layer_listens_on_loopback_alone(secured_folder: Path) -> None:
+def test_the_transport_layer_listens_on_loopback_only(secured_folder: Path) -> None:
     assert address_of(secured_folder)[0] in ("127.0.0.1", "::1")
 
 
 def is_taken(address: tuple[str, int], certificate: Path | None, key: Path | None) -> bool:
-    """Whether the node answers a ping of a peer with this certificate, as it answers another node."""
+    """Whether the node answers the ping of a peer with this certificate, as it answers another node."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     if certificate is not None:
@@ -60,7 +62,7 @@ def is_taken(address: tuple[str, int], certificate: Path | None, key: Path | Non
 
 
 def test_certificates_of_an_earlier_version_are_replaced(certificates: Path, tmp_path: Path) -> None:
-    """They signed clients in. The authority stays, so nobody has to trust another one."""
+    """They could sign clients in. The authority stays, so no client has to trust a new one."""
     script = tmp_path / "certificates.sh"
     text = (ROOT / "docker" / "certificates.sh").read_text(encoding="utf-8")
     old = text.replace('extendedKeyUsage=serverAuth" >', 'extendedKeyUsage=serverAuth,clientAuth" >')
@@ -81,12 +83,12 @@ def test_certificates_of_an_earlier_version_are_replaced(certificates: Path, tmp
 
 
 @pytest.mark.parametrize("name", ["elasticsearch", *OTHERS])
-def test_a_servers_certificate_proves_a_server_and_signs_nobody_in(certificates: Path, name: str) -> None:
+def test_a_servers_certificate_is_valid_for_a_server_and_not_for_a_client(certificates: Path, name: str) -> None:
     assert uses(certificates / name / "tls.crt") == "TLS Web Server Authentication"
     assert (certificates / name / "transport.key").exists() == (name == "elasticsearch")
 
 
 def uses(certificate: Path) -> str:
-    """What a certificate may be used for, in OpenSSL's words."""
+    """The allowed uses of a certificate, in OpenSSL's words."""
     words = ["openssl", "x509", "-in", str(certificate), "-noout", "-ext", "extendedKeyUsage"]
     return subprocess.run(words, check=True, capture_output=True, text=True).stdout.splitlines()[1].strip()

@@ -19,6 +19,6 @@ def turbine_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def service(turbine_model: Path) -> Iterator[Service]:
-    """`oversight serve` with that artifact, for tests that leave it as it is."""
+    """`oversight serve` with that artifact, for tests that do not change it."""
     with running(turbine_model) as one:
         yield one

@@ -1,4 +1,4 @@
-"""Requests as the tests send them: plain sockets and urllib, so that nothing mends what is wrong on the way."""
+"""Requests of the tests: plain sockets and urllib, so that no client library corrects a faulty request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 def ask(url: str, body: Any = None, headers: dict[str, str] | None = None) -> tuple[int, Any]:
-    """Status and JSON of one request; POST where there is a body."""
+    """Status and JSON of one request; POST if there is a body."""
     data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data=data, headers={**JSON, **(headers or {})})
     try:
@@ -34,16 +34,16 @@ def connect(url: str) -> socket.socket:
 
 
 def send_raw(url: str, data: bytes) -> bytes:
-    """What a service answers to some bytes, until it closes the connection."""
+    """The response of a service to some bytes, until it closes the connection."""
     with connect(url) as connection:
         connection.sendall(data)
-        with contextlib.suppress(OSError):  # the service may have hung up already
+        with contextlib.suppress(OSError):  # the service may have closed the connection already
             connection.shutdown(socket.SHUT_WR)
         return read_all(connection)
 
 
 def read_all(connection: socket.socket) -> bytes:
-    """Everything until the other side closes."""
+    """All bytes until the other side closes."""
     parts = []
     try:
         while part := connection.recv(65536):

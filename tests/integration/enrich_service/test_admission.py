@@ -1,4 +1,4 @@
-"""A service with more to do than it can: some are answered, the rest are told to come again, and nobody waits for
+"""An overloaded service: it answers some requests, refuses the rest with a time to wait, and lets no client wait for
 ever.
 """
 
@@ -28,20 +28,20 @@ PAGES = itertools.count()
 SMALL = {
     "OVERSIGHT_SERVE_THREADS": str(THREADS),
     "OVERSIGHT_SERVE_QUEUE": str(QUEUE),
-    "OVERSIGHT_SERVE_READ_TIMEOUT_S": str(WAIT_S),  # forty clients of one process may be slow themselves
+    "OVERSIGHT_SERVE_READ_TIMEOUT_S": str(WAIT_S),  # forty clients in one process may be slow
     "OVERSIGHT_SERVE_QUEUE_TIMEOUT_S": "1",
 }
 
 
 @pytest.fixture(scope="module")
 def small(turbine_model: Path) -> Iterator[Service]:
-    """One thread, a queue of three, and little patience."""
+    """One thread, a queue of three, and short timeouts."""
     with running(turbine_model, env=SMALL) as service:
         yield service
 
 
 def slow_page() -> bytes:
-    """Some tens of milliseconds of work: the service has seen none of these documents, so it remembers no result."""
+    """Some tens of milliseconds of work: the documents are new, so the service has no cached result."""
     first = next(PAGES) * DOCUMENTS
     values = [125 + (first + number) / 1_000_000 for number in range(DOCUMENTS)]
     sources = [{"turbine": {**HOT["turbine"], "temperature_c": value}} for value in values]
@@ -49,7 +49,7 @@ def slow_page() -> bytes:
 
 
 def post(url: str) -> tuple[int, dict[str, str], Any]:
-    """Status, headers and body of one slow page, on a connection of its own."""
+    """Status, headers and body of one slow page, on a new connection."""
     page = slow_page()
     with urllib3.PoolManager(retries=False) as pool:
         answer = pool.request("POST", f"{url}/v1/enrich", body=page, headers=JSON, timeout=WAIT_S)
@@ -57,14 +57,16 @@ def post(url: str) -> tuple[int, dict[str, str], Any]:
 
 
 def head(length: int, path: str = "/v1/enrich") -> bytes:
-    """A request whose body is still to come."""
+    """A request whose body has not been sent yet."""
     return (
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
     ).encode()
 
 
-def test_a_flood_is_answered_with_200_and_503_alone(small: Service) -> None:
-    """Whoever is let in is answered, everybody else is refused; health answers meanwhile and all is well afterwards."""
+def test_a_flood_is_answered_only_with_200_and_503(small: Service) -> None:
+    """An admitted request gets its answer, the others are refused; health responds meanwhile, and the
+    service recovers.
+    """
     with ThreadPoolExecutor(40) as clients:
         answers = [clients.submit(post, small.url) for _ in range(60)]
         live, ready = (ask(f"{small.url}/v2/health/{what}")[0] for what in ("live", "ready"))
@@ -84,7 +86,7 @@ def test_a_flood_is_answered_with_200_and_503_alone(small: Service) -> None:
 
 
 def test_the_watchers_client_is_told_to_wait(small: Service) -> None:
-    """It takes a full queue as a server's fault, with the time to wait: documents stay pending."""
+    """The client treats a full queue as a server fault with a time to wait: documents stay pending."""
 
     waits_s: list[float] = []
 
@@ -107,8 +109,8 @@ def test_the_watchers_client_is_told_to_wait(small: Service) -> None:
     assert waits_s == [1.0]
 
 
-def test_who_waits_longer_than_allowed_is_not_worked_on(turbine_model: Path) -> None:
-    """Its client has given up by then, or will before the answer."""
+def test_a_request_that_waited_too_long_is_not_processed(turbine_model: Path) -> None:
+    """Its client has given up by then, or will before the response."""
     impatient = {"OVERSIGHT_SERVE_THREADS": "1", "OVERSIGHT_SERVE_QUEUE_TIMEOUT_S": "0.05"}
     with running(turbine_model, env=impatient) as service, ThreadPoolExecutor(20) as clients:
         found = [answer.result() for answer in [clients.submit(post, service.url) for _ in range(40)]]
@@ -117,8 +119,8 @@ def test_who_waits_longer_than_allowed_is_not_worked_on(turbine_model: Path) -> 
     assert all("longer than OVERSIGHT_SERVE_QUEUE_TIMEOUT_S allows" in message for message in refused)
 
 
-def test_a_client_that_sends_slowly_is_cut(turbine_model: Path) -> None:
-    """408 after the time that it has, a silent end if not even the head came; the thread is free again."""
+def test_a_client_that_sends_slowly_is_disconnected(turbine_model: Path) -> None:
+    """408 after the timeout, or no response if not even the head was complete; the thread is free again."""
     strict = {**SMALL, "OVERSIGHT_SERVE_READ_TIMEOUT_S": "2"}
     with running(turbine_model, env=strict) as service, connect(service.url) as slow, connect(service.url) as slower:
         slow.sendall(head(100) + b"{")
@@ -132,8 +134,10 @@ def test_a_client_that_sends_slowly_is_cut(turbine_model: Path) -> None:
         assert ask(f"{service.url}/v2/health/ready")[0] == 200
 
 
-def test_a_request_in_hand_is_answered_after_sigterm_and_new_ones_are_refused(turbine_model: Path) -> None:
-    """A stop loses nobody: the page whose body is still coming gets its answer, whoever comes later no connection."""
+def test_a_running_request_is_answered_after_sigterm_and_new_ones_are_refused(turbine_model: Path) -> None:
+    """A stop loses no request: the page whose body is still arriving gets its response, new clients get no
+    connection.
+    """
     body = json.dumps({"documents": [{"id": "1", "source": HEALTHY}]}).encode()
     with running(turbine_model) as service, connect(service.url) as slow:
         slow.sendall(head(len(body)) + body[:10])

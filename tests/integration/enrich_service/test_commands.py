@@ -21,7 +21,7 @@ def oversight(*words: str, **environment: str) -> subprocess.CompletedProcess[st
     return warm.run(*words, env={**clean, **environment}, cwd=Path.cwd())
 
 
-def test_the_model_is_told_to_a_script_whole(turbine_model: Path) -> None:
+def test_the_model_as_json_is_complete(turbine_model: Path) -> None:
     """Path, id, version, digest and the contract, as JSON on standard output."""
     file = read(turbine_model)
     ended = oversight("model", "--json", OVERSIGHT_MODEL=str(turbine_model))
@@ -36,8 +36,8 @@ def test_the_model_is_told_to_a_script_whole(turbine_model: Path) -> None:
     }
 
 
-def test_the_model_is_told_to_a_person_in_tables(turbine_model: Path) -> None:
-    """Every feature, label and figure has its row."""
+def test_the_model_is_printed_in_tables(turbine_model: Path) -> None:
+    """Every feature, label and figure has a row."""
     ended = oversight("model", "--model", str(turbine_model))
     assert ended.returncode == 0
     rows = [line.split() for line in ended.stdout.splitlines() if line.strip()]
@@ -48,7 +48,7 @@ def test_the_model_is_told_to_a_person_in_tables(turbine_model: Path) -> None:
 
 
 def test_the_shipped_model_fits_a_terminal_of_80_columns() -> None:
-    """No field name is cut: it is what an operator copies."""
+    """No field name is cut, because operators copy it."""
     ended = oversight("model", COLUMNS="80")
     assert ended.returncode == 0
     for column in COLUMNS:
@@ -57,7 +57,7 @@ def test_the_shipped_model_fits_a_terminal_of_80_columns() -> None:
 
 
 def test_no_model_is_one_line_and_exit_64(tmp_path: Path) -> None:
-    """And how to get one."""
+    """The line says how to get a model."""
     ended = oversight("model", "--model", str(tmp_path / "none.onnx"))
     assert ended.returncode == 64
     assert ended.stderr.startswith("oversight: there is no model at")
@@ -65,7 +65,7 @@ def test_no_model_is_one_line_and_exit_64(tmp_path: Path) -> None:
 
 
 def test_help_has_an_example() -> None:
-    """The command to copy stands in the help."""
+    """The help has the command to copy."""
     assert "oversight serve --bind 0.0.0.0:8600 --workers 2" in oversight("serve", "--help").stdout
     assert "oversight model --json" in oversight("model", "--help").stdout
 
@@ -97,7 +97,7 @@ def test_versions_are_added_activated_listed_and_rolled_back(tmp_path: Path, tur
 
 
 def test_a_command_on_a_plain_artifact_says_that_it_needs_a_folder(turbine_model: Path) -> None:
-    """One line, and what to set."""
+    """One line, with the setting to change."""
     ended = oversight("model", "list", OVERSIGHT_MODEL=str(turbine_model))
     assert ended.returncode == 64
     assert "is an artifact, not a model folder" in ended.stderr

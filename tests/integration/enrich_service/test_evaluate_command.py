@@ -18,7 +18,7 @@ def desk(tmp_path: Path, turbine_model: Path) -> Desk:
     return Desk(tmp_path, {"OVERSIGHT_MODEL": str(turbine_model)})
 
 
-def test_a_model_of_any_data_is_measured_beside_guessing(desk: Desk) -> None:
+def test_a_model_of_any_data_is_compared_with_guessing(desk: Desk) -> None:
     figures = desk.json("evaluate", "--data", "rows.csv", "--label", "truth")
     assert figures["artifact"]["name"] == "turbine"
     assert (figures["rows"], figures["rows_not_read"], figures["accuracy"]) == (5, 1, 0.8)
@@ -27,7 +27,7 @@ def test_a_model_of_any_data_is_measured_beside_guessing(desk: Desk) -> None:
     assert figures["first_row_not_read"].startswith("row 6: field 'turbine.temperature_c' is 'x'")
 
 
-def test_a_person_gets_tables(desk: Desk) -> None:
+def test_the_text_output_has_tables(desk: Desk) -> None:
     done = desk.type("evaluate", "--data", "rows.csv", "--label", "truth")
     assert done.returncode == 0, done.stderr
     lines = [line.split() for line in done.stdout.splitlines()]
@@ -47,7 +47,7 @@ def test_a_person_gets_tables(desk: Desk) -> None:
         (("--data", "rows.csv", "--label", "truth", "--train-data", "rows.csv"), 2, "--train-data is for files of KDD"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(desk: Desk, words: tuple[str, ...], code: int, says: str) -> None:
+def test_an_error_is_one_line(desk: Desk, words: tuple[str, ...], code: int, says: str) -> None:
     done = desk.type("evaluate", *words)
     assert (done.returncode, says in done.stderr) == (code, True), done.stderr
     assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""The service under faults: workers die, it is told to stop, its model file is replaced."""
+"""Faults of the service: workers are killed, the service is stopped, its model file is replaced."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ PAGE = {"documents": [{"id": str(i), "source": HEALTHY} for i in range(20)]}
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file that is served."""
+    """The model file of the service."""
     return write_model(tmp_path_factory.mktemp("mortal") / "model.onnx")
 
 
 @pytest.fixture(scope="module")
 def mortal(path: Path) -> Iterator[Service]:
-    """A service of one worker on that file; each test leaves it serving, and the file as it was."""
+    """A service with one worker on that file; each test leaves it running, and the file as it was."""
     with running(path) as service:
         yield service
 
@@ -38,12 +38,12 @@ def mortal(path: Path) -> Iterator[Service]:
 def answers(service: Service) -> bool:
     try:
         return ask(f"{service.url}/v1/enrich", PAGE)[0] == 200
-    except (OSError, HTTPException):  # refused, reset, or cut off in the middle of the answer
+    except (OSError, HTTPException):  # refused, reset, or cut off in the middle of the response
         return False
 
 
 def test_a_killed_worker_is_replaced_while_requests_run(mortal: Service) -> None:
-    """Requests in hand are lost with it, which clients see as a broken connection; later ones are answered."""
+    """Its current requests are lost, which clients see as a broken connection; later requests succeed."""
     stop = threading.Event()
     outcomes: list[bool] = []
 
@@ -72,7 +72,7 @@ def test_a_killed_worker_is_replaced_while_requests_run(mortal: Service) -> None
 def test_stopped_while_a_worker_starts_it_ends_with_0_and_leaves_nothing_behind(
     turbine_model: Path, sent: signal.Signals, after_s: float
 ) -> None:
-    """Ctrl-C or a container's stop in the middle of an import is a stop like any other: no trace, no failure."""
+    """Ctrl-C or a container's stop during an import is like any other stop: no traceback, no failure."""
     with running(turbine_model, options=["--workers", "2"]) as service:
         assert until(lambda: len(service.workers()) == 2)
         workers = service.workers()
@@ -84,7 +84,7 @@ def test_stopped_while_a_worker_starts_it_ends_with_0_and_leaves_nothing_behind(
 
 
 def test_a_hangup_leaves_the_workers_and_their_connections(mortal: Service) -> None:
-    """SIGHUP looks at the model again; gunicorn's own would end the workers, and cut connections that clients keep."""
+    """SIGHUP checks the model again; gunicorn's own handler would end the workers and cut the clients' connections."""
     assert until(lambda: len(mortal.workers()) == 1 and answers(mortal))
     with connect(mortal.url) as kept:
         before = mortal.workers()
@@ -96,7 +96,7 @@ def test_a_hangup_leaves_the_workers_and_their_connections(mortal: Service) -> N
 
 
 def _lives(kept: socket.socket) -> bool:
-    """Ask over a connection that stays open; the answer may come in pieces."""
+    """Send a request over the open connection; the response may come in pieces."""
     kept.sendall(b"GET /v2/health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
     answer = b""
     while not answer.endswith(b"}") and (piece := kept.recv(4096)):
@@ -105,7 +105,7 @@ def _lives(kept: socket.socket) -> bool:
 
 
 def test_workers_end_with_a_parent_that_was_killed(turbine_model: Path) -> None:
-    """Nobody is left on the port after a SIGKILL."""
+    """No process listens on the port after a SIGKILL."""
     with running(turbine_model) as service:
         (worker,) = service.workers()
         service.process.kill()
@@ -115,7 +115,7 @@ def test_workers_end_with_a_parent_that_was_killed(turbine_model: Path) -> None:
 
 
 def test_a_file_replaced_under_a_running_service_changes_nothing(mortal: Service, path: Path, tmp_path: Path) -> None:
-    """A new worker serves what the others serve, until somebody asks for the new file."""
+    """A new worker serves the same model as the others, until an operator requests the new file."""
     version, served = read(path).version, path.read_bytes()
     try:
         write_model(tmp_path / "next.onnx", without_novelty()).replace(path)
@@ -132,7 +132,7 @@ def test_a_file_replaced_under_a_running_service_changes_nothing(mortal: Service
 
 
 def _kill_the_worker(service: Service) -> None:
-    """The only one, once the one before it has been replaced."""
+    """Kill the only worker, after its predecessor has been replaced."""
     assert until(lambda: len(service.workers()) == 1)
     (worker,) = service.workers()
     worker.send_signal(signal.SIGKILL)

@@ -1,6 +1,4 @@
-"""Anything at all is sent to the real process: no 5xx, no trace, no hang, the same workers and the same memory
-after.
-"""
+"""The real process gets arbitrary input: no 5xx, no traceback, no hang, the same workers and memory afterwards."""
 
 from __future__ import annotations
 
@@ -27,7 +25,7 @@ WITHOUT_END = settings(max_examples=60, deadline=None, suppress_health_check=[He
 
 
 def test_no_kind_of_request_harms_the_service(turbine_model: Path) -> None:
-    """The command of docs/benchmarks.md in short: each kind of body and of client, twelve times."""
+    """A short run of the command in docs/benchmarks.md: each kind of body and of client, twelve times."""
     with running(turbine_model, env=AS_IN_THE_IMAGE) as service:
         report = fuzz.run(
             service.url, service.workers, service.log, rounds=ROUNDS, warm_rounds=2, seed=2026, contract=TURBINE
@@ -50,7 +48,7 @@ def test_no_kind_of_request_harms_the_service(turbine_model: Path) -> None:
 
 
 def places(tree: Any) -> list[tuple[Any, Any]]:
-    """Every place in a request, as the holder and the key in it."""
+    """Every value in a request, as its container and its key."""
     found = []
     for key in list(tree) if isinstance(tree, dict) else range(len(tree)):
         found.append((tree, key))
@@ -68,7 +66,7 @@ def with_odd_value(data: st.DataObject, page: dict[str, Any]) -> dict[str, Any]:
 @given(data=st.data())
 @WITHOUT_END
 def test_an_odd_value_in_a_page_is_its_documents_error_or_a_refusal(service: Service, data: st.DataObject) -> None:
-    """200 with one result a document, or 4xx that says why."""
+    """200 with one result per document, or 4xx with the reason."""
     documents = [{"id": str(i), "source": example_source(TURBINE)} for i in range(2)]
     page = with_odd_value(data, {"documents": documents})
     status, answer = ask(f"{service.url}/v1/enrich", page)
@@ -76,13 +74,13 @@ def test_an_odd_value_in_a_page_is_its_documents_error_or_a_refusal(service: Ser
         assert [result["id"] for result in answer["results"]] == [one["id"] for one in page["documents"]]
         assert all(("fields" in result) != ("error" in result) for result in answer["results"])
     else:
-        assert status in (400, 422)  # NaN is no JSON
+        assert status in (400, 422)  # NaN is not valid JSON
         assert set(answer["error"]) == {"type", "message"}
 
 
 @given(data=st.data())
 @WITHOUT_END
-def test_an_odd_value_in_tensors_is_answered_or_refused_whole(service: Service, data: st.DataObject) -> None:
+def test_an_odd_value_in_tensors_is_accepted_or_refused_as_a_whole(service: Service, data: st.DataObject) -> None:
     """200 with as many rows as were sent, or the protocol's error."""
     page = with_odd_value(data, example_tensors(TURBINE))
     status, answer = ask(f"{service.url}/v2/models/turbine/infer", page)

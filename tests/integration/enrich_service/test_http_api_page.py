@@ -1,4 +1,6 @@
-"""docs/http-api.md and docs/predictions.md: every command is run, every answer has the shape of the real one."""
+"""docs/http-api.md and docs/predictions.md: every command runs, and every shown answer has the shape of the
+real one.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,7 @@ def shipped() -> Iterator[str]:
 
 
 def missing(shown: Any, real: Any, path: str = "") -> list[str]:
-    """What the page shows and the answer does not have; the page may leave out, and values may differ."""
+    """Fields that the page shows and the answer lacks; the page may leave fields out, and values may differ."""
     if isinstance(shown, dict) and isinstance(real, dict):
         return [problem for key in shown for problem in missing(shown[key], real.get(key), f"{path}.{key}")]
     if isinstance(shown, list) and isinstance(real, list):
@@ -48,14 +50,14 @@ def missing(shown: Any, real: Any, path: str = "") -> list[str]:
 
 @pytest.mark.parametrize(("command", "shown"), EXAMPLES)
 def test_a_command_of_the_page_answers_as_shown(shipped: str, command: str, shown: str) -> None:
-    """Run as it stands, but for the port."""
+    """The command runs as written, except for the port."""
     words = shlex.split(command.replace("http://127.0.0.1:8600", shipped))
     ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=WAIT_S, check=True)
     assert missing(json.loads(shown), json.loads(ended.stdout)) == []
 
 
 def test_the_pages_have_their_examples() -> None:
-    """Another spelling of the blocks would leave them untested."""
+    """If the blocks were written in another way, nothing would test them."""
     assert len(EXAMPLES) == sum(page.count("```json") for page in PAGES)
     assert len(EXAMPLES) == 7
 
@@ -77,7 +79,7 @@ def ask_with(url: str, example: str) -> list[dict[str, Any]]:
 
 
 def test_the_two_verdicts_of_the_page_are_those_of_the_shipped_model(shipped: str) -> None:
-    """An attack that it knows raises an alert; one that training never saw is unknown, and on the list to watch."""
+    """An attack that the model knows raises an alert; one that training never saw is `unknown` and flagged."""
     scan, tunnel = (result["fields"] for result in ask_with(shipped, "two-verdicts.json"))
     assert (scan["oversight"]["prediction"]["label"], scan["event"]["kind"]) == ("satan", "alert")
     assert scan["threat"]["technique"]["subtechnique"]["id"] == "T1595.002"
@@ -88,7 +90,7 @@ def test_the_two_verdicts_of_the_page_are_those_of_the_shipped_model(shipped: st
 
 
 def test_the_smurf_of_the_page_is_found(shipped: str) -> None:
-    """The shipped model knows the flood that the page shows, and says why."""
+    """The shipped model detects the flood on the page, and gives its reasons."""
     prediction = ask_with(shipped, "enrich-request.json")[0]["fields"]["oversight"]["prediction"]
     assert (prediction["label"], prediction["family"]) == ("smurf", "dos")
     assert any(reason.startswith(("count is 511", "service is ecr_i")) for reason in prediction["reasons"])

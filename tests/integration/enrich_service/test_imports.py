@@ -1,4 +1,4 @@
-"""What the service's parent process must not hold when it forks."""
+"""Modules that the service's parent process must not import before it forks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.waiting import WAIT_S
     "module", ["enrich_service.server", "enrich_service.model.model_file", "oversight.commands.serve"]
 )
 def test_the_parent_never_imports_onnx_runtime(module: str) -> None:
-    """Importing it starts a thread; a child forked after that waits for the thread for ever when it ends."""
+    """Its import starts a thread; a child forked after that waits for the thread for ever when it exits."""
     code = f"import sys, {module}; print([name for name in ('onnxruntime', 'numpy', 'flask') if name in sys.modules])"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=WAIT_S, check=True)
     assert ended.stdout.strip() == "[]"

@@ -1,4 +1,4 @@
-"""The public client of the Open Inference Protocol against the real process: `tritonclient[http]`, tensors in JSON."""
+"""The public client of the Open Inference Protocol with the real process: `tritonclient[http]`, tensors in JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.servers import Service
 NUMERIC = np.array([[61.5, 1.2], [125.0, 1.5]], np.float32)
 CATEGORICAL = np.array([["steady"], ["steady"]], np.object_)
 TYPED = {"Content-Type": "application/json"}
-"""The client sends no type by itself; without a token the service asks for it."""
+"""The client sends no content type by itself; a service without a token requires it."""
 LABELS = ["bearing_wear", "healthy", "overheating"]
 
 
@@ -48,10 +48,8 @@ def test_the_client_finds_server_and_model(client: InferenceServerClient) -> Non
     assert not client.is_model_ready("other")
 
 
-def test_the_client_infers_what_the_service_says_of_the_same_documents(
-    client: InferenceServerClient, service: Service
-) -> None:
-    """Two ways to one model."""
+def test_the_client_gets_the_predictions_of_the_other_route(client: InferenceServerClient, service: Service) -> None:
+    """Both routes use the same model."""
     answer = client.infer("turbine", inputs(), request_id="of-the-test", headers=dict(TYPED))
     probabilities, novelty = answer.as_numpy("probabilities"), answer.as_numpy("novelty")
     assert (probabilities.shape, probabilities.dtype) == ((2, 3), np.float32)
@@ -65,7 +63,7 @@ def test_the_client_infers_what_the_service_says_of_the_same_documents(
 
 
 def test_the_client_selects_an_output_of_a_version(client: InferenceServerClient) -> None:
-    """And may pack its request."""
+    """The client may also compress its request."""
     (version,) = client.get_model_metadata("turbine")["versions"]
     answer = client.infer(
         "turbine",
@@ -80,8 +78,8 @@ def test_the_client_selects_an_output_of_a_version(client: InferenceServerClient
     assert answer.get_response()["model_version"] == version
 
 
-def test_the_client_is_told_that_binary_tensors_are_not_offered(client: InferenceServerClient) -> None:
-    """In words that name its own argument."""
+def test_the_error_for_binary_tensors_names_the_argument_of_the_client(client: InferenceServerClient) -> None:
+    """The error names the argument to change."""
     with pytest.raises(InferenceServerException, match="binary_data=False") as refused:
         client.infer("turbine", inputs(binary_data=True), headers=dict(TYPED))
     assert refused.value.status() == "400"
@@ -92,7 +90,7 @@ def test_the_client_is_told_that_binary_tensors_are_not_offered(client: Inferenc
 
 
 def test_the_client_reads_every_other_refusal(client: InferenceServerClient) -> None:
-    """404 of a model and of a version, 400 of an output."""
+    """404 for a model and a version, 400 for an output."""
     for arguments, status in (
         ({"model_name": "other"}, "404"),
         ({"model_name": "turbine", "model_version": "1"}, "404"),

@@ -1,6 +1,4 @@
-"""The running service against its own description: schemathesis sends what the description allows, and what it does
-not.
-"""
+"""The running service against its own description: schemathesis sends valid and invalid requests."""
 
 from __future__ import annotations
 
@@ -25,19 +23,19 @@ include-path-regex = "/infer$"
 negative_data_rejection.expected-statuses = ["4xx"]
 positive_data_acceptance.enabled = false
 """
-"""A body over a limit of the description is 413, which is a refusal as well. No schema can say that the data of a
+"""A body over a limit of the description is refused with 413. No schema can express that the data of a
 tensor has as many values as its shape, so most of what the schema of an inference allows is refused.
 """
 MIN_CASES = {"^(?!/v2)": 90, "^/v2": 510}
-"""The fewest cases of the routes that match each expression. Each group gets a service of its own: schemathesis sends
-a wrong token to every route, and after ten of them a service answers 429 in place of 401.
+"""The fewest cases of the routes that match each expression. Each group has its own service: schemathesis sends
+a wrong token to every route, and after ten of them a service answers 429 instead of 401.
 """
 
 
 @pytest.mark.parametrize("routes", MIN_CASES)
-def test_the_service_is_as_it_describes_itself(turbine_model: Path, tmp_path: Path, routes: str) -> None:
-    """Every check of schemathesis: statuses, media types, schemas, methods, tokens; what a schema refuses is
-    refused.
+def test_the_service_matches_its_description(turbine_model: Path, tmp_path: Path, routes: str) -> None:
+    """Every check of schemathesis: statuses, media types, schemas, methods, tokens; input outside a schema
+    is refused.
     """
     (tmp_path / "schemathesis.toml").write_text(CONFIG, encoding="utf-8")
     with running(turbine_model, token="hush", env={"OVERSIGHT_SERVE_MAX_DOCUMENTS": "20"}) as service:

@@ -1,4 +1,4 @@
-"""`oversight predict`, as a user types it: files in, files out, no server."""
+"""`oversight predict` as a user types it: files in, files out, no server."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def rows_of(text: str) -> list[dict[str, str]]:
 
 
 def test_each_line_of_a_file_gets_a_line(desk: Desk, turbine_model: Path) -> None:
-    """In order, those that cannot be read too; an existing output is replaced."""
+    """In order, also a line that cannot be read; an existing output is replaced."""
     (desk.folder / "scored.csv").write_text("earlier")
     done = desk.type(
         "predict", "--model", turbine_model, "--data", "rows.csv", "--output", "scored.csv", OVERSIGHT_MODEL=""
@@ -65,7 +65,7 @@ def test_the_summary_is_json_and_the_output_is_packed(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
-def test_standard_output_has_the_lines_alone(desk: Desk, form: str) -> None:
+def test_standard_output_has_only_the_lines(desk: Desk, form: str) -> None:
     done = desk.type("predict", "--data", "rows.csv", "--output", "-", "--format", form)
     assert done.returncode == 0
     found = rows_of(done.stdout) if form == "csv" else [json.loads(line) for line in done.stdout.splitlines()]
@@ -87,7 +87,7 @@ def test_standard_output_has_the_lines_alone(desk: Desk, form: str) -> None:
         (("--data", "rows.csv", "--output", "out.csv", "--model", "rows.csv"), 64, "rows.csv"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(desk: Desk, words: tuple[str, ...], code: int, says: str) -> None:
+def test_an_error_is_one_line(desk: Desk, words: tuple[str, ...], code: int, says: str) -> None:
     (desk.folder / "folder.csv").mkdir()
     (desk.folder / "other.csv").write_text("temperature_c,vibration_mm_s\n1,2\n")
     (desk.folder / "bad.csv").write_text("temperature_c,mode,vibration_mm_s\nx,off,2\n")
@@ -98,7 +98,7 @@ def test_what_is_wrong_is_said_in_one_line(desk: Desk, words: tuple[str, ...], c
         assert done.stderr.count("\n") == 1
 
 
-def test_an_output_stays_when_no_row_could_be_scored(desk: Desk) -> None:
+def test_an_existing_output_stays_if_no_row_could_be_scored(desk: Desk) -> None:
     (desk.folder / "scored.csv").write_text("earlier")
     (desk.folder / "bad.csv").write_text("temperature_c,mode,vibration_mm_s\nx,steady,1\n")
     done = desk.type("predict", "--data", "bad.csv", "--output", "scored.csv")

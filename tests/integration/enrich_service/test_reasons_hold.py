@@ -1,4 +1,4 @@
-"""The shipped model's reasons, checked on the training set: they name what made the verdict."""
+"""The shipped model's reasons, checked on the training set: they name the features that caused the verdict."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def measured(records_of: Read) -> dict[str, Faithfulness]:
 
 
 @pytest.mark.parametrize("attack", ["back", "neptune", "satan", "smurf", "warezclient"])
-def test_a_first_reason_holds_the_verdict_up(measured: dict[str, Faithfulness], attack: str) -> None:
-    """Usual in its place, the log-odds fall, and by more than with another feature; on nine rows of ten at least."""
+def test_a_first_reason_supports_the_verdict(measured: dict[str, Faithfulness], attack: str) -> None:
+    """With its usual value the log-odds fall more than with another feature's, on at least nine rows of ten."""
     result = measured[attack]
     assert result.n_rows == N_ROWS
     assert min(result.lowered, result.more_than_random, result.more_than_random_odd) >= 0.9
@@ -52,7 +52,7 @@ def test_a_first_reason_holds_the_verdict_up(measured: dict[str, Faithfulness], 
 def test_the_usual_reasons_give_the_first_reason_of_all_features(
     records_of: Read, name: str, file: str, least: float
 ) -> None:
-    """Of the training file's attacks, and of those of another time, which the usual reasons were not found in."""
+    """For the attacks of the training file, and for later ones that were not used to find the usual reasons."""
     artifact = load(DEFAULT_MODEL.parent.parent / name / "model.onnx")
     assert any(label.usual_reasons for label in artifact.contract.labels)
     records = records_of(file)
@@ -69,6 +69,6 @@ def test_the_usual_reasons_give_the_first_reason_of_all_features(
 
 
 def test_a_first_reason_of_an_unknown_makes_it_less_new(measured: dict[str, Faithfulness]) -> None:
-    """A row may be new in two ways at once, so that no single feature takes it back; of most there is one that does."""
+    """If a row is new in two ways, no single feature makes it usual; for most rows one does."""
     result = measured[UNKNOWN_LABEL]
     assert min(result.lowered, result.more_than_random, result.more_than_random_odd) >= 0.9

@@ -1,4 +1,4 @@
-"""The service as a real process: it answers, guards itself, and refuses to start where it should."""
+"""The service as a real process: its responses, its protection, and the cases in which it refuses to start."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ from tests.waiting import WAIT_S, until
 PAGE = {"documents": [{"id": "1", "source": HEALTHY}, {"id": "2", "source": HOT}, {"id": "3", "source": STRANGE}]}
 BEARER = {"Authorization": "Bearer hush-hush"}
 MAX_READY_CPU_S = 2.0
-"""Time of the processor and not of the clock: other tests may use the machine as well."""
+"""Processor time and not elapsed time, because other tests may use the machine as well."""
 MAX_WORKER_BYTES = 200 * 1024 * 1024
 
 
 def start(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`oversight serve` where it is expected to end by itself."""
+    """`oversight serve` with settings that make it end by itself."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OVERSIGHT_")}
     return warm.run("serve", *options, env={**clean, **environment}, cwd=Path.cwd())
 
 
 def cpu_s(service: Service) -> float:
-    """Processor time of a service so far, ended children included."""
+    """Processor time of a service so far, including ended children."""
     return float(sum(sum(process.cpu_times()[:4]) for process in (service.process, *service.workers())))
 
 
 def test_a_page_is_answered_over_http(service: Service) -> None:
-    """The way the watcher asks."""
+    """The request is like the watcher's."""
     status, body = ask(f"{service.url}/v1/enrich", PAGE)
     assert status == 200
     labels = [result["fields"]["oversight"]["prediction"]["label"] for result in body["results"]]
@@ -49,7 +49,7 @@ def test_a_page_is_answered_over_http(service: Service) -> None:
 
 
 def test_it_is_ready_fast_and_small(turbine_model: Path) -> None:
-    """Two seconds of one core with two workers, 200 MB a worker: a small machine runs it beside the rest."""
+    """Two seconds of one core with two workers, 200 MB per worker: a small machine can run it beside the rest."""
     with running(turbine_model, options=["--workers", "2"]) as service:
         assert cpu_s(service) < MAX_READY_CPU_S
         ask(f"{service.url}/v1/enrich", {"documents": PAGE["documents"] * 300})
@@ -59,9 +59,7 @@ def test_it_is_ready_fast_and_small(turbine_model: Path) -> None:
 
 
 def test_one_line_says_that_it_is_ready(turbine_model: Path) -> None:
-    """Address, model and version; then a line a request and nothing else, each of them JSON where nobody reads
-    along.
-    """
+    """Address, model and version; then only one line per request, in JSON if the output is no terminal."""
     with running(turbine_model) as service:
         _, page = ask(f"{service.url}/v1/model")
         lines = [json.loads(line) for line in service.log.read_text(encoding="utf-8").splitlines()]
@@ -72,7 +70,7 @@ def test_one_line_says_that_it_is_ready(turbine_model: Path) -> None:
 
 
 def test_many_clients_at_once_get_their_own_answers(service: Service) -> None:
-    """Threads share the model and nothing else."""
+    """Threads share only the model."""
 
     def one(number: int) -> bool:
         source = HOT if number % 2 else HEALTHY
@@ -90,7 +88,7 @@ def test_many_clients_at_once_get_their_own_answers(service: Service) -> None:
 
 @pytest.fixture(scope="module")
 def guarded(turbine_model: Path) -> Iterator[Service]:
-    """A service with a token, small limits and an opinion about unknown verdicts."""
+    """A service with a token, small limits and a setting for unknown verdicts."""
     settings_ = {
         "OVERSIGHT_SERVE_MAX_DOCUMENTS": "3",
         "OVERSIGHT_SERVE_MAX_BODY_BYTES": "4096",
@@ -100,8 +98,8 @@ def guarded(turbine_model: Path) -> Iterator[Service]:
         yield service
 
 
-def test_a_token_is_asked_for_where_it_is_set(guarded: Service) -> None:
-    """Health stays open, and the token is in no log."""
+def test_a_token_is_required_if_it_is_set(guarded: Service) -> None:
+    """Health needs no token, and the token is in no log."""
     assert ask(f"{guarded.url}/v2/health/ready")[0] == 200
     assert ask(f"{guarded.url}/v1/enrich", PAGE)[0] == 401
     assert ask(f"{guarded.url}/v1/model", headers={"Authorization": "Bearer hush"})[0] == 401
@@ -118,7 +116,7 @@ def test_settings_reach_the_routes(guarded: Service) -> None:
     assert (status, body["error"]["type"]) == (413, "request_too_large")
 
 
-def test_a_client_that_sends_far_too_much_still_reads_why(guarded: Service) -> None:
+def test_a_client_that_sends_far_too_much_still_gets_the_reason(guarded: Service) -> None:
     """413 arrives although the client is still sending, and the connection ends."""
     with urllib3.PoolManager(retries=False) as pool:
         answer = pool.request(
@@ -165,8 +163,8 @@ def test_a_client_that_sends_far_too_much_still_reads_why(guarded: Service) -> N
         ),
     ],
 )
-def test_what_is_no_http_is_refused_in_json(service: Service, data: bytes, status: int) -> None:
-    """Never a 500; and what was sent is not in the log, since it could be a document."""
+def test_invalid_http_is_refused_in_json(service: Service, data: bytes, status: int) -> None:
+    """Never a 500; the log does not contain the sent bytes, because they could be a document."""
     head, _, body = send_raw(service.url, data).partition(b"\r\n\r\n")
     assert head.split()[1] == str(status).encode()
     assert json.loads(body)["error"]["type"] in ("bad_request", "invalid_json")
@@ -176,7 +174,7 @@ def test_what_is_no_http_is_refused_in_json(service: Service, data: bytes, statu
 @given(data=st.binary(max_size=300))
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_garbage_on_the_socket_harms_nobody(service: Service, data: bytes) -> None:
-    """Never a 500, and the next request is answered."""
+    """Never a 500, and the next request succeeds."""
     assert b" 500 " not in send_raw(service.url, data)[:40]
     assert ask(f"{service.url}/v2/health/ready")[0] == 200
 
@@ -196,7 +194,7 @@ def test_any_json_over_the_wire_is_answered_in_json(service: Service, body: obje
     assert status in (200, 422)
 
 
-def test_clients_that_connect_and_say_nothing_do_not_block_others(service: Service) -> None:
+def test_silent_connections_do_not_block_others(service: Service) -> None:
     """More silent connections than threads."""
     silent = [connect(service.url) for _ in range(12)]
     try:
@@ -208,8 +206,8 @@ def test_clients_that_connect_and_say_nothing_do_not_block_others(service: Servi
             connection.close()
 
 
-def test_a_taken_port_is_one_line_and_exit_1(service: Service, turbine_model: Path) -> None:
-    """No retries, no trace."""
+def test_a_port_in_use_is_one_line_and_exit_1(service: Service, turbine_model: Path) -> None:
+    """No retries, no traceback."""
     bind = service.url.removeprefix("http://")
     ended = start("--bind", bind, "--model", str(turbine_model))
     assert ended.returncode == 1
@@ -219,8 +217,8 @@ def test_a_taken_port_is_one_line_and_exit_1(service: Service, turbine_model: Pa
 
 
 @pytest.mark.parametrize("token", [{}, {"OVERSIGHT_ENRICH_TOKEN": "  "}], ids=["none", "blank"])
-def test_without_a_token_it_listens_for_nobody_else(turbine_model: Path, token: dict[str, str]) -> None:
-    """`OVERSIGHT_ENRICH_TOKEN=` in a .env file must not open the service to everybody."""
+def test_without_a_token_it_does_not_listen_for_other_machines(turbine_model: Path, token: dict[str, str]) -> None:
+    """`OVERSIGHT_ENRICH_TOKEN=` in a .env file must not open the service to everyone."""
     ended = start("--bind", "0.0.0.0:0", "--model", str(turbine_model), **token)
     assert ended.returncode == 64
     assert "no token is set; set OVERSIGHT_ENRICH_TOKEN" in ended.stderr
@@ -242,7 +240,7 @@ def test_without_a_token_it_listens_for_nobody_else(turbine_model: Path, token: 
     ],
 )
 def test_a_wrong_start_is_one_line(turbine_model: Path, options: list[str], code: int, said: str) -> None:
-    """64 for what is set wrongly, 2 for what the command does not know."""
+    """64 for a wrong setting, 2 for unknown options."""
     ended = start(*options, OVERSIGHT_MODEL=str(turbine_model))
     assert ended.returncode == code
     assert said in ended.stderr
@@ -250,7 +248,7 @@ def test_a_wrong_start_is_one_line(turbine_model: Path, options: list[str], code
 
 
 def test_a_graph_that_is_refused_is_one_line(tmp_path: Path) -> None:
-    """Nothing of ONNX Runtime's own log comes through beside it."""
+    """No line of ONNX Runtime's own log is printed."""
     path = write_model(
         tmp_path / "model.onnx", change=lambda model: setattr(model.graph.node[1], "op_type", "Nonsense")
     )

@@ -1,4 +1,4 @@
-"""The service over real TLS, its certificate renewed while it runs, and what it says of certificates that are none."""
+"""The service over real TLS: its certificate is renewed while it runs, and bad certificates are refused."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def serving(model: Path, folder: Path, used: str) -> Iterator[Service]:
-    """`oversight serve` that speaks TLS and wants to see a client's certificate; its own is a copy by the name of
+    """`oversight serve` over TLS that requires a client certificate; its own certificate is a copy in the folder
     `used`.
     """
     for kind in ("pem", "key"):
@@ -56,13 +56,13 @@ def serving(model: Path, folder: Path, used: str) -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def secure(turbine_model: Path, folder: Path) -> Iterator[Service]:
-    """A service whose log no test fills with faults."""
+    """A service that no test sends faults to."""
     with serving(turbine_model, folder, "used") as service:
         yield service
 
 
 def ask(service: Service, folder: Path, *, ca: str = "server", cert: str | None = "client") -> Enriched:
-    """One document, as the watcher asks."""
+    """One document, sent like the watcher's."""
     client = EnrichClient(
         service.url,
         token="hush",
@@ -79,23 +79,25 @@ def ask(service: Service, folder: Path, *, ca: str = "server", cert: str | None 
 
 
 def test_the_watchers_client_is_answered_over_tls(secure: Service, folder: Path) -> None:
-    """With a token, which may go there because nobody can read it on the way."""
+    """With a token, which is safe there because nobody else can read it."""
     assert ask(secure, folder).model.id == "turbine"
     assert f"ready at {secure.url}: model turbine" in secure.log.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("ca", "cert"), [("stranger", "client"), ("server", None), ("server", "stranger")])
-def test_nothing_is_told_where_one_side_does_not_know_the_other(
+def test_no_document_is_sent_unless_both_sides_trust_each_other(
     secure: Service, folder: Path, ca: str, cert: str | None
 ) -> None:
-    """A server that is not signed by our authority, a client that has no certificate or a stranger's."""
+    """The server's certificate is not signed by our authority; the client has no certificate, or a foreign one."""
     with pytest.raises(EndpointUnavailableError):
         ask(secure, folder, ca=ca, cert=cert)
     assert ask(secure, folder).model.id == "turbine"
 
 
-def test_what_is_no_tls_harms_nobody(secure: Service, folder: Path) -> None:
-    """Plain HTTP, garbage, and a handshake that stops halfway: no trace in the log, and the next client is answered."""
+def test_connections_without_tls_harm_nobody(secure: Service, folder: Path) -> None:
+    """Plain HTTP, garbage, and a handshake that stops halfway: no traceback in the log, and the next client
+    is served.
+    """
     for data in (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"\x16\x03\x01\x02", b"\x00" * 300):
         assert b"Traceback" not in send_raw(secure.url, data)
     assert ask(secure, folder).model.id == "turbine"
@@ -103,9 +105,7 @@ def test_what_is_no_tls_harms_nobody(secure: Service, folder: Path) -> None:
 
 
 def test_no_kind_of_client_harms_the_service(secure: Service, folder: Path) -> None:
-    """Garbage, halves of handshakes, plain bytes within TLS: the same worker, the same memory, no word of it in the
-    log.
-    """
+    """Garbage, half handshakes, plain bytes within TLS: the same worker, the same memory, no log line."""
     assert secure.tls is not None
     report = fuzz.run(
         secure.url,
@@ -123,7 +123,7 @@ def test_no_kind_of_client_harms_the_service(secure: Service, folder: Path) -> N
 
 
 def test_a_renewed_certificate_is_used_without_a_restart(turbine_model: Path, folder: Path) -> None:
-    """A bad one is not: the one of before stays, and the log says why."""
+    """A bad certificate is not used: the previous one stays, and the log says why."""
     with serving(turbine_model, folder, "renewed") as service:
         for kind in ("key", "pem"):
             shutil.copy(folder / f"next.{kind}", folder / f"renewed.{kind}")
@@ -148,7 +148,7 @@ def test_a_renewed_certificate_is_used_without_a_restart(turbine_model: Path, fo
 def test_a_bad_certificate_is_one_line_at_the_start(
     turbine_model: Path, folder: Path, cert: str, key: str, said: str
 ) -> None:
-    """Exit 64, before anything listens."""
+    """Exit 64, before the service listens."""
     env = {"OVERSIGHT_SERVE_TLS_CERT": str(folder / cert)} | (
         {"OVERSIGHT_SERVE_TLS_KEY": str(folder / key)} if key else {}
     )

@@ -1,4 +1,4 @@
-"""What training never saw is said and refused nowhere: the shipped model, asked through the real service."""
+"""Values that training never saw cause a warning and no refusal: the shipped model behind the real service."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def contract() -> ModelContract:
 
 
 def warnings(url: str, **changes: Any) -> list[str]:
-    """What the service warns of when the page's smurf has other values in some columns."""
+    """The warnings for the page's smurf event with other values in some columns."""
     kdd99 = {**EXAMPLE["documents"][0]["source"]["kdd99"], **changes}
     status, body = ask(f"{url}/v1/enrich", {"documents": [{"id": "1", "source": {"kdd99": kdd99}}]})
     assert status == 200
@@ -47,12 +47,12 @@ def test_usual_values_give_no_warning(shipped: str) -> None:
 
 @pytest.mark.parametrize(("column", "word"), [("service", "quic"), ("flag", "S9"), ("protocol_type", "sctp")])
 def test_a_word_that_training_never_saw_is_a_warning(shipped: str, column: str, word: str) -> None:
-    """It has a bucket of its own in the graph; the document is enriched all the same."""
+    """The graph has a bucket for it; the document is still enriched."""
     assert warnings(shipped, **{column: word}) == [f"unseen_category:kdd99.{column}"]
 
 
-def test_a_word_that_is_known_in_other_letters_is_unseen(shipped: str) -> None:
-    """The graph compares letter by letter, so the warning does too."""
+def test_a_known_word_in_another_case_is_unseen(shipped: str) -> None:
+    """The graph compares words case-sensitively, so the warning does too."""
     assert warnings(shipped, protocol_type="ICMP") == ["unseen_category:kdd99.protocol_type"]
 
 
@@ -76,14 +76,14 @@ def test_the_smallest_and_largest_value_of_training_are_in_range_and_the_next_on
 def test_a_column_that_never_changed_in_training_warns_of_any_other_value(
     shipped: str, contract: ModelContract
 ) -> None:
-    """Its weights have learned nothing from it, so the verdict says nothing of such a value."""
+    """The weights have learned nothing from it, so such a value does not change the verdict."""
     constant = [feature for feature in contract.numeric if feature.minimum == feature.maximum]
     assert {"num_outbound_cmds", "is_host_login"} <= {feature.name for feature in constant}
     for feature in constant:
         assert warnings(shipped, **{feature.name: 1}) == [f"out_of_range:{feature.field}"]
 
 
-def test_warnings_stand_side_by_side(shipped: str) -> None:
+def test_a_document_can_have_several_warnings(shipped: str) -> None:
     found = warnings(shipped, service="quic", num_outbound_cmds=2, count=100_000)
     assert sorted(found) == [
         "out_of_range:kdd99.count",

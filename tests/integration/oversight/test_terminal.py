@@ -1,6 +1,4 @@
-"""Commands as processes, at a terminal and in a pipe: nothing that others wrote reaches the terminal as a control
-character.
-"""
+"""Commands as processes, at a terminal and in a pipe: no foreign text reaches the terminal as a control character."""
 
 from __future__ import annotations
 
@@ -20,15 +18,15 @@ from tests.waiting import WAIT_S
 
 ESC = "\x1b]0;owned\x07\x9b8m\u202e"
 SHOWN = re.compile(r"\\(u00|x)1b\]0;owned\\(u00|x)07\\(u00|x)9b8m\\u202e")
-"""In our own spelling, or in Python's where a message quotes what was typed."""
+"""In our own escapes, or in Python's where a message quotes an argument."""
 OURS = re.compile(r"\x1b\[[0-9;]*[mAK]|\x1b\[\?25[lh]|\r")
-"""What our own tables and bars write: colours, and moves of the cursor."""
+"""The sequences of our own tables and bars: colours, and moves of the cursor."""
 ROW = ",".join(["0", "tcp", "http", "SF", "181", "5450", *["0"] * 35])
 
 
 @pytest.fixture
 def environment(embedded_url: str, tmp_path: Path, namespace: str) -> dict[str, str]:
-    """A stream whose labels and reasons of failure are an attacker's words."""
+    """A stream whose labels and error types are an attacker's text."""
     given = {
         "PATH": os.environ["PATH"],
         "TERM": "xterm",
@@ -47,14 +45,14 @@ def environment(embedded_url: str, tmp_path: Path, namespace: str) -> dict[str, 
                 "error": {"type": f"missing{ESC}"},
             }
             es.index(index=stream_name(namespace), id=str(number), document={"message": ROW})
-            # No pipeline guards our fields in a bulk update, as the watcher sends it.
+            # No pipeline guards our fields against a bulk update like the watcher's.
             update: list[dict[str, Any]] = [{"update": {"_id": str(number)}}, {"doc": document}]
             assert not es.bulk(index=stream_name(namespace), operations=update, refresh=True)["errors"]
     return given
 
 
 @pytest.mark.parametrize("at_a_terminal", [True, False])
-def test_words_of_others_reach_the_terminal_visible(
+def test_control_characters_in_foreign_text_are_escaped(
     environment: dict[str, str], tmp_path: Path, *, at_a_terminal: bool
 ) -> None:
     file = tmp_path / f"a{ESC}\nb.csv"
@@ -77,7 +75,7 @@ def test_words_of_others_reach_the_terminal_visible(
 
 
 def in_a_pipe(words: list[str], environment: dict[str, str], folder: Path) -> tuple[str, int]:
-    """What a command prints, standard error included."""
+    """The output of a command, including standard error."""
     done = subprocess.run(
         [sys.executable, "-m", "oversight", *words],
         env=environment,
@@ -91,7 +89,7 @@ def in_a_pipe(words: list[str], environment: dict[str, str], folder: Path) -> tu
 
 
 def on_a_terminal(words: list[str], environment: dict[str, str], folder: Path) -> tuple[str, int]:
-    """What a command prints where both its outputs are a terminal."""
+    """The output of a command whose two outputs are a terminal."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-m", "oversight", *words],
@@ -106,7 +104,7 @@ def on_a_terminal(words: list[str], environment: dict[str, str], folder: Path) -
         try:
             while chunk := os.read(ours, 65536):
                 found += chunk
-        except OSError:  # Linux says so when the other end is closed
+        except OSError:  # Linux raises it when the other end is closed
             pass
         finally:
             os.close(ours)

@@ -14,6 +14,6 @@ from tests.acceptance.commands import Desk
 
 @pytest.fixture
 def desk(engine_url: str, es: Elasticsearch, namespace: str, tmp_path: Path) -> Iterator[Desk]:
-    """Settings point at an installation of its own."""
+    """Commands with the settings of an own installation."""
     yield Desk(tmp_path, {"ELASTICSEARCH_URL": engine_url, "OVERSIGHT_NAMESPACE": namespace})
     remove(es, namespace)

@@ -1,4 +1,4 @@
-"""The real rsyslogd with our configuration: a file that grows and is rotated while the cluster is away now and then."""
+"""The real rsyslogd with our configuration: a file grows and is rotated while the cluster is unreachable at times."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ pytestmark = [
 
 @pytest.fixture
 def engine_url(embedded_url: str) -> str:
-    """One engine is enough: the pipelines are compared on all in tests/golden."""
+    """One engine is enough: tests/golden compares the pipelines on all of them."""
     return embedded_url
 
 
 @pytest.fixture
 def proxy(engine_url: str) -> Iterator[Proxy]:
-    """A way to the engine that can be cut."""
+    """A connection to the engine that can be cut."""
     with Proxy(engine_url) as proxy:
         yield proxy
 
 
 class Daemon:
-    """rsyslogd as Debian runs it: a main file of its own, and ours included."""
+    """rsyslogd as Debian runs it: its own main file, which includes ours."""
 
     def __init__(self, folder: Path, proxy: Proxy, namespace: str) -> None:
         self.logs, self.spool = folder / "logs", folder / "spool"
@@ -71,7 +71,7 @@ class Daemon:
         }
 
     def checked(self) -> str:
-        """What rsyslogd says of the configuration."""
+        """The messages of rsyslogd about the configuration."""
         words = [str(DAEMON), "-N1", "-f", str(self._main)]
         done = subprocess.run(words, env=self.environment, capture_output=True, text=True, check=False, timeout=WAIT_S)
         return f"{done.returncode} {done.stderr}"
@@ -89,7 +89,7 @@ def daemon(tmp_path: Path, proxy: Proxy, namespace: str) -> Daemon:
 
 
 def row(number: int) -> str:
-    """A line that no other number has."""
+    """A line that differs for each number."""
     return LINE.replace(",181,", f",{number},", 1)
 
 
@@ -99,18 +99,16 @@ def sources(es: Elasticsearch, namespace: str) -> list[dict[str, Any]]:
     return [hit["_source"] for hit in hits]
 
 
-def test_rsyslogd_takes_the_configuration(daemon: Daemon) -> None:
-    """Every parameter is one of this version's."""
+def test_rsyslogd_accepts_the_configuration(daemon: Daemon) -> None:
+    """This version knows every parameter."""
     assert daemon.checked().startswith("0 ")
     assert "error" not in daemon.checked()
 
 
-def test_every_line_of_a_growing_and_rotated_file_arrives_and_is_predicted(
+def test_every_line_of_a_growing_and_rotated_file_is_stored_and_predicted(
     desk: Desk, es: Elasticsearch, daemon: Daemon, proxy: Proxy, namespace: str
 ) -> None:
-    """The cluster goes away and comes back, the file is rotated meanwhile, and rsyslogd itself is stopped and
-    started.
-    """
+    """The cluster is unreachable for a while, the file is rotated meanwhile, and rsyslogd itself is restarted."""
     assert desk.type("provision").returncode == 0
     path, late = daemon.logs / "alpha.csv", "not utf-8: "
     process = daemon.start()

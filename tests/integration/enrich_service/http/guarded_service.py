@@ -1,4 +1,4 @@
-"""A service that asks for a token, as the tests of its metrics, its log and its file of tokens use it."""
+"""A service that requires a token, for the tests of its metrics, its log and its token file."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from tests.servers import Service, running
 from tests.waiting import WAIT_S
 
 FIRST, SECOND, FIXED = "hush-first", "hush-second", "hush-fixed"
-"""The tokens: of the file at the start, of the file later, and of the setting."""
+"""The tokens: in the file at the start, in the file later, and in the setting."""
 
 
 @dataclass(frozen=True)
 class Guarded:
-    """The service and its file of tokens."""
+    """The service and its token file."""
 
     service: Service
     tokens: Path
 
     def page(self, *sources: Any, token: str = FIXED, headers: dict[str, str] | None = None) -> tuple[int, Any]:
-        """One page of documents."""
+        """Send one page of documents."""
         documents = [{"id": str(number), "source": source} for number, source in enumerate(sources)]
         given = {"Authorization": f"Bearer {token}", **(headers or {})}
         return ask(f"{self.service.url}/v1/enrich", {"documents": documents}, given)
@@ -54,16 +54,16 @@ class Guarded:
         victim.wait(WAIT_S)
 
     def lines(self) -> list[dict[str, Any]]:
-        """The log so far."""
+        """The lines of the log so far."""
         return [json.loads(line) for line in self.service.log.read_text(encoding="utf-8").splitlines()]
 
 
 @contextlib.contextmanager
 def guarded_service(folder: Path, contract: ModelContract) -> Iterator[Guarded]:
-    """Yield a service with two workers, one token from a setting and one from a file.
+    """A service with two workers, one token from a setting and one from a file.
 
     Args:
-        folder: folder for its model and its tokens.
+        folder: folder for the model and the token file.
         contract: the model's contract.
     """
     tokens = folder / "tokens"

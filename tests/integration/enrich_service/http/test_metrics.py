@@ -1,4 +1,4 @@
-"""One service with two workers and a profile in its model: what it counts and logs."""
+"""One service with two workers and a profile in its model: its metrics and its log."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    """Half of the healthy turbines of training were below 65 °C; all of them were steady."""
+    """In training, half of the healthy turbines were below 65 °C, and all of them were steady."""
     folder = tmp_path_factory.mktemp("guarded")
     hot, mode, vibration = TURBINE.features
     profiled = replace(
@@ -39,7 +39,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
 
 
 def test_metrics_are_the_sum_of_all_workers_and_survive_one(guarded: Guarded) -> None:
-    """Whichever answers; a worker that is killed takes nothing along, its place is taken and that is counted."""
+    """Whichever worker answers; a killed worker's counts are kept, it is replaced, and the restart is counted."""
     before = guarded.metrics()
     with ThreadPoolExecutor(8) as pool:
         assert {status for status, _ in pool.map(lambda _: guarded.page(HEALTHY, HOT, STRANGE, {}), range(40))} == {200}
@@ -61,7 +61,7 @@ def test_metrics_are_the_sum_of_all_workers_and_survive_one(guarded: Guarded) ->
 
     expected = dict(zip(grown(before), (160, 40, 40, 40, 40, 40, 1, 40, 1), strict=True))
     assert all(grown(guarded.metrics()) == expected for _ in range(6))
-    assert guarded.metrics()["requests_in_flight"] == 1  # the one that asks
+    assert guarded.metrics()["requests_in_flight"] == 1  # the request of this test
     guarded.kill_a_worker()
     assert until(
         lambda: guarded.metrics().get("worker_restarts_total", 0) - before.get("worker_restarts_total", 0) == 1
@@ -74,8 +74,8 @@ def test_metrics_are_the_sum_of_all_workers_and_survive_one(guarded: Guarded) ->
 
 
 def test_drift_shows_when_normal_traffic_changes(guarded: Guarded) -> None:
-    """Nothing of few documents; near 0 where they spread as in training; above 0.25 when they do not; attacks do not
-    count.
+    """No drift value for few documents; near 0 if they spread as in training; above 0.25 if not; attacks do
+    not count.
     """
     assert not [name for name in guarded.metrics() if name.startswith("input_drift_psi")]
     for _ in range(8):
@@ -88,14 +88,14 @@ def test_drift_shows_when_normal_traffic_changes(guarded: Guarded) -> None:
     for _ in range(40):
         guarded.page(*[WARM] * 200)
     found = guarded.metrics()
-    late = 2 * MAX_ROWS  # rows of the small pages of other tests wait in each worker until it has this many
+    late = 2 * MAX_ROWS  # each worker collects rows, also of other tests' small pages, until it has this many
     assert counted + 4000 <= found["drift_documents"] < counted + 4000 + late
     assert found["input_drift_psi,turbine.temperature_c"] > 0.25
     assert found["input_drift_psi,turbine.state.mode"] < 0.05
 
 
-def test_metrics_ask_for_a_token_and_never_hold_what_a_client_invents(guarded: Guarded) -> None:
-    """Labels are routes and codes of ours."""
+def test_metrics_require_a_token_and_have_no_text_of_a_client(guarded: Guarded) -> None:
+    """Their labels are only our routes and codes."""
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(f"{guarded.service.url}/metrics", timeout=WAIT_S)
     for number in range(5):
@@ -106,7 +106,7 @@ def test_metrics_ask_for_a_token_and_never_hold_what_a_client_invents(guarded: G
 
 
 def test_every_request_leaves_one_line_with_its_ids_and_no_secret(guarded: Guarded) -> None:
-    """The caller's ids if they are sane, else one of ours; counts of documents; nothing of what was sent."""
+    """The caller's ids if they are valid, otherwise new ones; counts of documents; no content of the request."""
     guarded.page(HEALTHY, {}, headers={"X-Request-Id": "call-77", "traceparent": PARENT})
     ask(f"{guarded.service.url}/v1/model?token=hush-query", headers={"Authorization": "Bearer hush-wrong"})
     assert until(lambda: guarded.lines()[-1]["http"]["response"]["status_code"] == 401)

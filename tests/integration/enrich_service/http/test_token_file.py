@@ -1,4 +1,4 @@
-"""A file of tokens that changes while two workers answer."""
+"""A token file that changes while two workers serve requests."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from tests.waiting import until
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    """A service of these tests alone: they send more wrong tokens than a worker answers with 401."""
+    """A service for this module only: the tests send more wrong tokens than a worker answers with 401."""
     with guarded_service(tmp_path_factory.mktemp("guarded"), TURBINE) as service:
         yield service
 
 
 def answers(guarded: Guarded, token: str) -> set[int]:
-    """Status of a dozen requests. A worker that gets more than ten wrong tokens in a minute says 429 instead of 401."""
+    """Statuses of a dozen requests. After ten wrong tokens in a minute a worker answers 429 instead of 401."""
     return {guarded.page(HEALTHY, token=token)[0] for _ in range(12)}
 
 
 def answers_until_both_workers_log(guarded: Guarded, message: str, *, token: str, text: str) -> set[int]:
-    """Change the file's text, and send requests until both workers have noticed it."""
+    """Change the file's text, and send requests until both workers have logged the change."""
 
     def logged() -> int:
         return sum(message in line["message"] for line in guarded.lines())
@@ -40,7 +40,7 @@ def answers_until_both_workers_log(guarded: Guarded, message: str, *, token: str
 
 
 def test_tokens_rotate_without_a_restart(guarded: Guarded) -> None:
-    """The new one holds in every worker, the old one no more; a spoilt file changes nothing."""
+    """Every worker accepts the new token and refuses the old one; a broken file changes nothing."""
     assert {guarded.page(HEALTHY, token=token)[0] for token in (FIXED, FIRST)} == {200}
     assert guarded.page(HEALTHY, token=SECOND)[0] != 200
     changed = "the tokens file changed: 1 tokens are valid now"
@@ -51,8 +51,8 @@ def test_tokens_rotate_without_a_restart(guarded: Guarded) -> None:
     assert answers_until_both_workers_log(guarded, spoilt, token=SECOND, text="") == {200}
 
 
-def test_a_worker_that_is_replaced_while_the_file_is_spoilt_keeps_the_last_good_tokens(guarded: Guarded) -> None:
-    """It could read none itself, and without them the service would end."""
+def test_a_worker_that_is_replaced_while_the_file_is_broken_keeps_the_last_good_tokens(guarded: Guarded) -> None:
+    """It could not read the tokens itself, and without them the service would end."""
     good = next(token for token in (FIRST, SECOND) if guarded.page(HEALTHY, token=token)[0] == 200)
     before, text = guarded.metrics().get("worker_restarts_total", 0), guarded.tokens.read_text(encoding="utf-8")
     guarded.tokens.write_text("", encoding="utf-8")

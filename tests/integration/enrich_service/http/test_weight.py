@@ -1,4 +1,4 @@
-"""Small bodies that become millions of objects are refused before an object is made; no honest page is."""
+"""Small bodies that become millions of objects are refused before the objects exist; no valid page is refused."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ REQUEST = json.loads((ROOT / "docs" / "examples" / "enrich-request.json").read_t
 
 
 def listed(item: bytes) -> bytes:
-    """A list that is as long as allowed."""
+    """A list of the allowed length."""
     return b"[" + item * (MOST // len(item)) + b"0]"
 
 
@@ -36,7 +36,7 @@ def keys(n: int, value: bytes = b"0") -> bytes:
 
 @cache
 def attacks() -> dict[str, bytes]:
-    """The bodies, 300 MB together: made when a test asks, not in each process that imports this file."""
+    """The bodies, 300 MB together: built when a test uses them, not when a process imports this file."""
     return {
         "11 million objects": listed(b"{},"),
         "objects of one entry": listed(b'{"":0},'),
@@ -60,20 +60,20 @@ def service() -> Iterator[Service]:
 
 
 def peak_bytes(service: Service) -> int:
-    """The most memory that the worker has had since the last call."""
+    """The peak memory of the worker since the last call."""
     (worker,) = service.workers()
     found = int(Path(f"/proc/{worker.pid}/status").read_text(encoding="ascii").partition("VmHWM:")[2].split()[0])
-    Path(f"/proc/{worker.pid}/clear_refs").write_text("5", encoding="ascii")  # the kernel measures from here on
+    Path(f"/proc/{worker.pid}/clear_refs").write_text("5", encoding="ascii")  # the kernel restarts its measurement
     return found * 1024
 
 
 @pytest.mark.parametrize(
     ("path", "packed"),
-    [("/v1/enrich", True), ("/v2/models/kdd99-mlp/infer", False)],  # both routes unpack and weigh with the same code
+    [("/v1/enrich", True), ("/v2/models/kdd99-mlp/infer", False)],  # both routes unpack and measure with the same code
     ids=["gzip", "plain"],
 )
-def test_no_request_makes_a_worker_large_and_health_is_answered(service: Service, path: str, packed: bool) -> None:
-    """Every attack is refused with words, or taken and small; the worker is the same afterwards."""
+def test_no_request_makes_a_worker_large_and_health_responds(service: Service, path: str, packed: bool) -> None:
+    """Every attack is refused with a message, or accepted with little memory; the worker keeps running."""
     workers = service.workers()
     for name, body in attacks().items():
         sent = gzip.compress(body, 1) if packed else body
@@ -93,16 +93,16 @@ def test_no_request_makes_a_worker_large_and_health_is_answered(service: Service
     assert service.workers() == workers
 
 
-def test_what_is_refused_says_why(service: Service) -> None:
-    """The setting that decides, and what to do."""
+def test_a_refusal_says_why(service: Service) -> None:
+    """It names the setting and what to do."""
     status, body = ask(f"{service.url}/v1/enrich", attacks()["11 million objects"])
     assert (status, body["error"]["type"]) == (413, "request_too_complex")
     assert "send fewer documents at once, or raise it" in body["error"]["message"]
     assert "OVERSIGHT_SERVE_MAX_BODY_BYTES" in body["error"]["message"]
 
 
-def test_a_page_of_10_000_documents_with_all_features_is_taken(service: Service) -> None:
-    """As a watcher may send it, and with as many fields beside as a model of 500 features reads."""
+def test_a_page_of_10_000_documents_with_all_features_is_accepted(service: Service) -> None:
+    """As a watcher may send it, with as many other fields as a model of 500 features reads."""
     source = REQUEST["documents"][0]["source"]
     page = {"documents": [{"id": f"document-{i}", "source": source} for i in range(10_000)]}
     status, body = ask(f"{service.url}/v1/enrich", page)

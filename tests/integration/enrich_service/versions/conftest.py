@@ -1,4 +1,4 @@
-"""One service for the tests of a module; every test leaves it serving the first version."""
+"""One service for the tests of a module; every test leaves it with the first version."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def variant(path: Path, number: int) -> Path:
 
 @dataclass(frozen=True)
 class Live:
-    """A service of two workers on a model folder, and two versions in it."""
+    """A service with two workers on a model folder with two versions."""
 
     service: Service
     folder: Path
@@ -46,7 +46,7 @@ class Live:
         write_pointer(self.folder, replace(read_pointer(self.folder), foreign=False, **fields))
 
     def serves(self) -> str:
-        """The version that one answer names, checked against what that version says of each document."""
+        """The version in one response, after a check that its predictions are those of that version."""
         status, page = ask(f"{self.service.url}/v1/enrich", json.loads(request_body(SOURCES)))
         assert status == 200
         version: str = page["model"]["version"]
@@ -55,7 +55,7 @@ class Live:
         return version
 
     def all_serve(self, version: str) -> bool:
-        """Whether both workers do: many answers in a row."""
+        """Whether both workers serve the version, shown by many responses in a row."""
         with contextlib.suppress(OSError, HTTPException):
             return all(self.serves() == version for _ in range(12))
         return False
@@ -64,6 +64,6 @@ class Live:
         return self.service.log.read_text(encoding="utf-8")
 
     def errors(self) -> list[str]:
-        """What the log has at level error, ours alone."""
+        """Our own log lines at level error."""
         lines = [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
         return [line["message"] for line in lines if line["log.level"] == "error" and "Worker" not in line["message"]]

@@ -1,4 +1,4 @@
-"""Files that someone puts into the model folder to end the service, or to read its files."""
+"""Artifacts in the model folder that try to end the service, or to read its files."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _feature(**changes: Any) -> str:
 
 
 def _deep(data: bytes) -> bytes:
-    """Graphs within graphs, some thousand of them, behind a model."""
+    """A model followed by some thousand nested graphs."""
     inner = b""
     for number in (6, 5, 1) * 2_000:
         inner = bytes([number << 3 | 2]) + varint(len(inner)) + inner
@@ -46,7 +46,7 @@ def _deep(data: bytes) -> bytes:
 
 
 def _outside_by_a_long_tag(data: bytes) -> bytes:
-    """The weights in a file of the service's folder; the tags of the fields that say so have bit 34 set."""
+    """Weights in another file of the service's folder; the tags of the fields that name it have bit 34 set."""
     pieces = parse(data, "ModelProto")
     graph = next(piece for piece in pieces if piece.number == 7).value
     assert isinstance(graph, list)
@@ -87,7 +87,7 @@ HOSTILE: list[tuple[str | Callable[[bytes], bytes], str]] = [
     (_deep, "messages are nested more than"),
     (_outside_by_a_long_tag, "a tag of more than 32 bits"),
 ]
-"""Artifacts of somebody who wants to end the service, or to read its files; and what the log says of each."""
+"""Artifacts of an attacker who wants to end the service or to read its files, with the log message for each."""
 
 
 def _hostile(folder: Path, made: str | Callable[[bytes], bytes]) -> bytes:
@@ -97,7 +97,7 @@ def _hostile(folder: Path, made: str | Callable[[bytes], bytes]) -> bytes:
 
 
 def test_no_artifact_in_the_folder_ends_the_service(live: Live) -> None:
-    """Parent and workers are the same processes afterwards, the old version answers, and the log says why for each."""
+    """Parent and workers stay the same processes, the old version is served, and the log has the reason for each."""
     workers = live.service.workers()
     for made, why in HOSTILE:
         data = _hostile(live.folder.parent, made)
@@ -117,7 +117,7 @@ def test_no_artifact_in_the_folder_ends_the_service(live: Live) -> None:
 
 
 def test_nothing_in_the_place_of_a_file_ends_or_stops_the_service(live: Live) -> None:
-    """A pipe that nobody writes into, a folder, a file without end."""
+    """A pipe without a writer, a folder, a file without end."""
     workers, before = live.service.workers(), len(live.errors())
     os.mkfifo(live.folder / "pipe")
     (live.folder / "pipe").replace(live.folder / POINTER)

@@ -1,4 +1,4 @@
-"""Switching the model of a running service: nothing is lost, nothing is mixed, and what is bad stays out.
+"""Switching the model of a running service: no request is lost, no answer is mixed, a bad model is refused.
 
 one service of two workers on a model folder ◀── activate, damage, kill ── each test, and each leaves it serving
 """
@@ -33,7 +33,7 @@ from tests.waiting import WAIT_S, until
 
 
 def test_no_request_fails_and_no_answer_is_mixed_while_the_model_is_switched(live: Live) -> None:
-    """100 requests a second over five activations; clients keep their connections and try nothing twice."""
+    """100 requests per second over five activations; clients keep their connections and retry nothing."""
     load = Load(live.service.url, request_body(SOURCES), live.expected, rate=100.0, clients=4)
     first, second = live.versions
     workers = live.service.workers()
@@ -48,8 +48,8 @@ def test_no_request_fails_and_no_answer_is_mixed_while_the_model_is_switched(liv
     assert live.service.workers() == workers, "no process was replaced"
 
 
-def test_a_worker_that_is_killed_right_after_a_switch_comes_back_with_the_new_version(live: Live) -> None:
-    """What replaces it never brings the old one back."""
+def test_a_worker_that_is_killed_right_after_a_switch_restarts_with_the_new_version(live: Live) -> None:
+    """Its replacement never serves the old version."""
     live.point(active=live.versions[1])
     assert until(lambda: live.serves() == live.versions[1])
     for worker in live.service.workers():
@@ -59,8 +59,8 @@ def test_a_worker_that_is_killed_right_after_a_switch_comes_back_with_the_new_ve
     assert until(lambda: live.all_serve(live.versions[1]))
 
 
-def test_of_two_activations_within_a_second_the_last_one_holds(live: Live) -> None:
-    """Each is followed, or skipped; the end is the same on every worker."""
+def test_the_last_of_two_activations_within_a_second_wins(live: Live) -> None:
+    """The service may skip the first; in the end every worker serves the same version."""
     for version in (*reversed(live.versions), live.versions[1]):
         live.point(active=version)
     assert until(lambda: live.all_serve(live.versions[1]))
@@ -95,10 +95,10 @@ def _foreign(folder: Path) -> bytes:
         (_foreign, "is the model 'windmill', and 'turbine' is active"),
     ],
 )
-def test_what_cannot_be_served_is_refused_in_one_line_and_the_old_one_stays(
+def test_an_invalid_artifact_is_refused_in_one_line_and_the_old_one_stays(
     live: Live, make: Callable[[Path], bytes], why: str
 ) -> None:
-    """The pointer names it, as if it had been put there by hand, past `oversight model activate`."""
+    """The pointer names it, as if someone had edited it by hand, without `oversight model activate`."""
     data = make(live.folder)
     version = hashlib.sha256(data).hexdigest()[:VERSION_DIGITS]
     version_path(live.folder, version).write_bytes(data)
@@ -107,13 +107,13 @@ def test_what_cannot_be_served_is_refused_in_one_line_and_the_old_one_stays(
     assert until(lambda: len(live.errors()) > before)
     assert live.all_serve(live.versions[0])
     said, *more = live.errors()[before:]
-    assert more == [], "it is said once"
+    assert more == [], "one error per artifact"
     assert said.startswith(f"the model was not switched, version {live.versions[0]} stays active: ")
     assert why in said
 
 
 def test_a_worker_that_cannot_start_again_is_tried_again_and_the_service_stays(tmp_path: Path) -> None:
-    """No memory for a new worker, for a while: the parent goes on trying, and nothing is answered until one starts."""
+    """A new worker lacks memory for a while: the parent retries, and the service does not answer until one starts."""
     with running(variant(tmp_path / "model.onnx", 1)) as service:
         parent, (worker,) = service.process, service.workers()
         parent.rlimit(psutil.RLIMIT_AS, (parent.memory_info().vms + 8 * 2**20, -1))
@@ -131,7 +131,7 @@ def test_a_worker_that_cannot_start_again_is_tried_again_and_the_service_stays(t
 
 
 def test_a_pointer_of_garbage_changes_nothing(live: Live) -> None:
-    """It is said once, not at every look."""
+    """One error, not one at every check."""
     before = len(live.errors())
     (live.folder / POINTER).write_bytes(b"\x00garbage")
     assert until(lambda: len(live.errors()) > before)
@@ -142,8 +142,8 @@ def test_a_pointer_of_garbage_changes_nothing(live: Live) -> None:
     write_pointer(live.folder, Pointer(live.versions[0]))
 
 
-def test_a_foreign_model_answers_where_its_pointer_allows_it(live: Live) -> None:
-    """`oversight model activate --foreign` says so there; the way back is allowed by a rollback."""
+def test_a_foreign_model_is_served_if_its_pointer_allows_it(live: Live) -> None:
+    """`oversight model activate --foreign` writes that into the pointer; a rollback may always return."""
     data = _foreign(live.folder)
     version = read(live.folder.parent / "foreign.onnx").version
     version_path(live.folder, version).write_bytes(data)
@@ -154,8 +154,8 @@ def test_a_foreign_model_answers_where_its_pointer_allows_it(live: Live) -> None
     assert until(lambda: live.all_serve(live.versions[0]))
 
 
-def test_a_shadow_answers_beside_without_a_word_in_the_verdict(live: Live) -> None:
-    """On and off while the service runs; `oversight.shadow` is all that it adds."""
+def test_a_shadow_is_added_without_changing_the_verdict(live: Live) -> None:
+    """It is switched on and off while the service runs, and adds only `oversight.shadow`."""
     page = json.loads(request_body(SOURCES))
     _, alone = ask(f"{live.service.url}/v1/enrich", page)
     live.point(shadow=live.versions[1])
@@ -176,7 +176,7 @@ def test_a_shadow_answers_beside_without_a_word_in_the_verdict(live: Live) -> No
 
 
 def test_a_file_is_read_again_at_a_hangup_and_pinned_digests_hold(tmp_path: Path) -> None:
-    """Without a model folder: SIGHUP is the word of the operator."""
+    """Without a model folder, SIGHUP tells the service to read the file again."""
     files = [variant(tmp_path / f"{number}.onnx", number) for number in (1, 2, 3)]
     known = [read(file) for file in files]
     served = tmp_path / "model.onnx"

@@ -1,4 +1,4 @@
-"""Every way in which a cluster can refuse us becomes one line that says what to do."""
+"""Every way in which a cluster can refuse a request becomes one line that says what to do."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from watcher.totals import Totals
 
 @contextmanager
 def _server(status: int, headers: dict[str, str], body: bytes, *, tls: ssl.SSLContext | None = None) -> Iterator[str]:
-    """A web server that gives every request the same answer."""
+    """A web server that gives every request the same response."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -63,12 +63,12 @@ def _server(status: int, headers: dict[str, str], body: bytes, *, tls: ssl.SSLCo
         server.server_close()
 
 
-def test_a_server_that_is_there_is_taken(embedded_url: str) -> None:
+def test_a_running_server_is_accepted(embedded_url: str) -> None:
     with connect(ElasticsearchSettings(url=embedded_url)) as es:
         assert es.info()["version"]["number"].startswith("8.")
 
 
-def test_nothing_listens_there() -> None:
+def test_a_port_without_a_server() -> None:
     with pytest.raises(
         EngineUnavailableError, match=r"cannot reach Elasticsearch at http://127.*set ELASTICSEARCH_URL"
     ) as caught:
@@ -88,7 +88,7 @@ def test_a_product_that_is_not_elasticsearch(status: int, headers: dict[str, str
         connect(ElasticsearchSettings(url=url))
 
 
-def test_a_page_that_is_not_there() -> None:
+def test_a_path_that_does_not_exist() -> None:
     with (
         _server(404, {"Content-Type": "text/plain"}, b"no such page") as url,
         pytest.raises(SettingsError, match="not Elasticsearch"),
@@ -97,8 +97,12 @@ def test_a_page_that_is_not_there() -> None:
 
 
 @pytest.mark.parametrize("page", [(b"<html>It works!</html>", "text/html"), (b"{}", "application/json")])
-def test_a_gateways_page_is_never_taken_for_an_answer(embedded_url: str, page: tuple[bytes, str]) -> None:
-    """It says 200 once the client knows its server: read as an answer it would end a watcher, or find nothing."""
+def test_a_gateways_page_is_never_taken_for_a_response_of_elasticsearch(
+    embedded_url: str, page: tuple[bytes, str]
+) -> None:
+    """It has status 200 after the client has verified the server: as a response it would end a watcher, or find
+    nothing.
+    """
     body, kind = page
     with proxied(embedded_url) as proxy, connect(ElasticsearchSettings(url=proxy.url)) as es:
         assert es.search(size=0)["hits"]["hits"] == []
@@ -151,10 +155,10 @@ COMMANDS_THAT_ASK = (
 
 
 @pytest.mark.parametrize("body", NONSENSE.values(), ids=NONSENSE)
-def test_a_server_that_answers_nonsense_is_named_in_one_line(
+def test_a_server_with_invalid_responses_is_named_in_one_line(
     body: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It says that it is Elasticsearch, and no answer can be read: a line and exit 1, never a traceback."""
+    """It claims to be Elasticsearch, but its responses are unreadable: one line and exit 1, never a traceback."""
     (tmp_path / "row.csv").write_text("0,tcp,http\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OVERSIGHT_STATE", str(tmp_path / "state"))
@@ -178,8 +182,8 @@ def test_a_cluster_that_is_overloaded() -> None:
 
 
 @pytest.mark.elasticsearch
-def test_no_credentials_and_wrong_ones_are_two_things(secured_url: str) -> None:
-    """Somebody who set none does not look for a typing error; a secret is never repeated."""
+def test_missing_and_wrong_credentials_have_different_messages(secured_url: str) -> None:
+    """A user who set none need not look for a typing error; a secret is never repeated."""
     wrong = ElasticsearchSettings.model_validate(
         {"url": secured_url, "username": "elastic", "password": "wrong-secret"}
     )
@@ -200,7 +204,7 @@ def test_no_credentials_and_wrong_ones_are_two_things(secured_url: str) -> None:
 
 @pytest.mark.elasticsearch
 def test_a_missing_privilege_names_the_key_that_lacks_it(secured_url: str) -> None:
-    """The key lacks it; the user who made the key may have it, and to give that user more would help nothing."""
+    """The key lacks it, not the user who made the key: more privileges for the user would not help."""
     with connect(
         ElasticsearchSettings.model_validate({"url": secured_url, "username": "elastic", "password": PASSWORD})
     ) as es:
@@ -229,7 +233,7 @@ def test_a_missing_privilege_names_the_key_that_lacks_it(secured_url: str) -> No
 
 
 @pytest.mark.elasticsearch
-def test_tls_on_a_plain_port_is_not_a_question_of_certificates(secured_url: str) -> None:
+def test_tls_on_a_plain_port_is_not_reported_as_a_certificate_error(secured_url: str) -> None:
     with pytest.raises(SettingsError, match=r"does not use TLS; set ELASTICSEARCH_URL=http://127") as caught:
         connect(ElasticsearchSettings(url=secured_url.replace("http:", "https:")))
     assert "CA_CERTS" not in str(caught.value)
@@ -237,7 +241,7 @@ def test_tls_on_a_plain_port_is_not_a_question_of_certificates(secured_url: str)
 
 @needs_openssl
 def test_tls_that_fails_says_why(tmp_path: Path) -> None:
-    """A plain request, an authority that is not known, a name that the certificate is not for: three things to do."""
+    """A plain request, an unknown authority, and a certificate for another name need three different fixes."""
     pem = certify(tmp_path, "cluster")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem, pem.with_suffix(".key"))
@@ -257,7 +261,7 @@ def test_tls_that_fails_says_why(tmp_path: Path) -> None:
 
 
 @pytest.mark.elasticsearch
-def test_a_password_and_an_api_key_are_taken(secured_url: str) -> None:
+def test_a_password_and_an_api_key_are_accepted(secured_url: str) -> None:
     with connect(
         ElasticsearchSettings.model_validate({"url": secured_url, "username": "elastic", "password": PASSWORD})
     ) as es:
@@ -266,7 +270,7 @@ def test_a_password_and_an_api_key_are_taken(secured_url: str) -> None:
         assert es.security.authenticate()["authentication_type"] == "api_key"
 
 
-def test_a_certificate_file_that_is_none_is_named(tmp_path: Path) -> None:
+def test_an_invalid_certificate_file_is_named(tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
     file.write_text("no certificate", encoding="utf-8")
     with pytest.raises(SettingsError, match=r"ca\.pem cannot be read as certificates"):
@@ -287,7 +291,7 @@ def enrich_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def stream(secured_url: str) -> Iterator[Elasticsearch]:
-    """A superuser's client, and an index with the name of our stream and 20 pending documents in it."""
+    """A superuser's client, and an index with the name of our stream and 20 pending documents."""
     with Elasticsearch(secured_url, basic_auth=("elastic", PASSWORD), request_timeout=WAIT_S) as es:
         place = Place(es, STREAM)
         place.create()
@@ -297,7 +301,7 @@ def stream(secured_url: str) -> Iterator[Elasticsearch]:
 
 
 def _watch(es: Elasticsearch, url: str, enrich_url: str, *indices: object) -> Totals:
-    """What a watcher does with an API key that has these privileges and no others."""
+    """Run a watcher with an API key that has exactly these privileges."""
     roles = {"watcher": {"indices": list(indices)}}
     key = es.security.create_api_key(name="oversight-test-watcher", role_descriptors=roles)["encoded"]
     config = watch_run(STREAM, enrich_url, once=True, namespace="least", heartbeat_s=0.1)
@@ -317,7 +321,7 @@ def test_a_key_that_reads_and_updates_the_stream_is_enough_to_watch(
 
 
 @pytest.mark.elasticsearch
-def test_without_the_privilege_for_heartbeats_only_these_are_missing(
+def test_without_the_privilege_for_heartbeats_only_heartbeats_are_missing(
     secured_url: str, stream: Elasticsearch, enrich_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     totals = _watch(stream, secured_url, enrich_url, WRITER)
