@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,10 +12,10 @@ from tests.integration.enrich_service.http.guarded_service import FIRST, FIXED, 
 from tests.waiting import until
 
 
-@pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    """A service for this module only: the tests send more wrong tokens than a worker answers with 401."""
-    with guarded_service(tmp_path_factory.mktemp("guarded"), TURBINE) as service:
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[Guarded]:
+    """A service for each test. All its processes, the parent too, know the file as it was at the start."""
+    with guarded_service(tmp_path, TURBINE) as service:
         yield service
 
 
@@ -42,7 +43,7 @@ def answers_until_both_workers_log(guarded: Guarded, message: str, *, token: str
 def test_tokens_rotate_without_a_restart(guarded: Guarded) -> None:
     """Every worker accepts the new token and refuses the old one; a broken file changes nothing."""
     assert {guarded.page(HEALTHY, token=token)[0] for token in (FIXED, FIRST)} == {200}
-    assert guarded.page(HEALTHY, token=SECOND)[0] != 200
+    assert guarded.page(HEALTHY, token=SECOND)[0] == 401
     changed = "the tokens file changed: 1 tokens are valid now"
     answers_until_both_workers_log(guarded, changed, token=SECOND, text=f"# rotated\n{SECOND}\n")
     assert answers(guarded, SECOND) == {200}
@@ -53,10 +54,8 @@ def test_tokens_rotate_without_a_restart(guarded: Guarded) -> None:
 
 def test_a_worker_that_is_replaced_while_the_file_is_broken_keeps_the_last_good_tokens(guarded: Guarded) -> None:
     """It could not read the tokens itself, and without them the service would end."""
-    good = next(token for token in (FIRST, SECOND) if guarded.page(HEALTHY, token=token)[0] == 200)
-    before, text = guarded.metrics().get("worker_restarts_total", 0), guarded.tokens.read_text(encoding="utf-8")
+    before = guarded.metrics().get("worker_restarts_total", 0)
     guarded.tokens.write_text("", encoding="utf-8")
     guarded.kill_a_worker()
     assert until(lambda: guarded.metrics().get("worker_restarts_total", 0) == before + 1)
-    assert {guarded.page(HEALTHY, token=good)[0] for _ in range(12)} == {200}
-    guarded.tokens.write_text(text, encoding="utf-8")
+    assert answers(guarded, FIRST) == {200}
