@@ -29,7 +29,7 @@ def run(*words: object) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=WAIT_S,
+        timeout=3 * WAIT_S,  # of five trainings
         cwd=ROOT,
     )
 
