@@ -1,4 +1,4 @@
-"""Commands as a user types them, each a process of its own with settings of its own."""
+"""Commands as a user types them, each in a separate process with its own settings."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ OURS = ("OVERSIGHT_", "ELASTICSEARCH_", "KIBANA_")
 
 @dataclass(frozen=True)
 class Desk:
-    """Somebody's terminal: settings, and a folder that commands are typed in."""
+    """A user's terminal: settings, and the folder in which commands run."""
 
     folder: Path
     settings: Mapping[str, str]
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the commands see: none of the settings of the person who runs the tests."""
+        """The environment of the commands, without the settings of the person who runs the tests."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
         return {**inherited, "OVERSIGHT_STATE": str(self.folder / "state"), **self.settings}
 
     def type(self, *words: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
-        """Run `oversight WORDS` to its end, in a process of its own."""
+        """Run `oversight WORDS` to its end, in a separate process."""
         return warm.run(*words, env={**self.environment, **more}, cwd=self.folder)
 
     def json(self, *words: str | Path) -> Any:
-        """Run `oversight WORDS --json`, which must end well, and read what it prints."""
+        """Run `oversight WORDS --json`, which must exit with 0, and parse its output."""
         done = self.type(*words, "--json")
         assert done.returncode == 0, f"{words}: {done.stdout} {done.stderr}"
         return json.loads(done.stdout)
 
     def start(self, *words: str | Path, log: Path) -> subprocess.Popen[bytes]:
-        """Run `oversight WORDS` beside the test."""
+        """Start `oversight WORDS` in the background."""
         with log.open("wb") as output:
             return subprocess.Popen(
                 command(*words),
@@ -53,5 +53,5 @@ class Desk:
 
 
 def command(*words: str | Path) -> list[str]:
-    """`oversight WORDS`, with the interpreter that runs the tests."""
+    """The command line of `oversight WORDS`, with the interpreter that runs the tests."""
     return [sys.executable, "-m", "oversight", *map(str, words)]

@@ -1,4 +1,4 @@
-"""Desks in front of each engine, cleaned up afterwards."""
+"""A terminal for each engine."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ from tests.acceptance.commands import Desk
 
 @pytest.fixture
 def desk(engine_url: str, es: Elasticsearch, namespace: str, tmp_path: Path) -> Iterator[Desk]:
-    """A terminal whose settings point at an engine, in an installation of its own."""
+    """A terminal with the settings for an engine and a separate installation, which is removed at the end."""
     yield Desk(tmp_path, {"ELASTICSEARCH_URL": engine_url, "OVERSIGHT_NAMESPACE": namespace})
     remove(es, namespace)

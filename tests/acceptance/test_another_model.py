@@ -1,6 +1,4 @@
-"""Somebody else's Keras model, of another domain, goes the whole way through the same commands without a change of
-code.
-"""
+"""A user's Keras model from another domain works end to end with the same commands, without a change of code."""
 
 from __future__ import annotations
 
@@ -51,7 +49,7 @@ LINES = [
 
 
 def save_model(path: Path) -> None:
-    """What a student has: one input, words as codes, a softmax."""
+    """Save a model as a student may have it: one input, words as codes, a softmax."""
     draw = np.random.default_rng(5)
     numbers, words = draw.uniform(0, (12, 9), (600, 2)), draw.integers(1, 3, 600)
     rows = np.column_stack([numbers, words]).astype("float32")
@@ -64,7 +62,7 @@ def save_model(path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def rivers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    """The artifact that `oversight convert` makes of it, and a service that answers for it."""
+    """The artifact that `oversight convert` writes for this model, and the address of a service that runs it."""
     folder = tmp_path_factory.mktemp("rivers")
     save_model(folder / "mine.keras")
     (folder / "contract.json").write_text(json.dumps(CONTRACT), encoding="utf-8")
@@ -75,7 +73,7 @@ def rivers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str
         yield model, url
 
 
-def test_a_students_model_predicts_on_documents_of_its_own(
+def test_a_students_model_predicts_on_its_own_documents(
     desk: Desk, es: Elasticsearch, namespace: str, rivers: tuple[Path, str]
 ) -> None:
     model, url = rivers

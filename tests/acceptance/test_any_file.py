@@ -1,6 +1,4 @@
-"""Files as people have them: what the dry run says of them, what becomes of them, and the same prediction for the same
-row.
-"""
+"""Files in all common formats: the dry run predicts what `ship` does, and the same row gets the same prediction."""
 
 from __future__ import annotations
 
@@ -27,14 +25,14 @@ ROWS = 30
 
 
 def _rows(shared_data: Path) -> list[list[str]]:
-    """Labelled rows of several kinds, no two the same."""
+    """Distinct labelled rows of several kinds."""
     with gzip.open(shared_data / "kdd99" / "corrected-dev.gz", "rt") as lines:
         distinct = dict.fromkeys(line.rstrip(".\n") for line in itertools.islice(lines, 5_000))
     return [line.split(",") for line in list(distinct)[:: max(1, len(distinct) // ROWS)][:ROWS]]
 
 
 def _files(folder: Path, rows: list[list[str]]) -> Iterator[tuple[Path, int]]:
-    """The same rows in each way that people write them, and how many of a file's events the pipelines fail."""
+    """The same rows in each format, with the number of the file's events that the pipelines fail."""
     names = [*COLUMNS, "label"]
 
     def write(name: str, text: str | bytes, failing: int = 0) -> tuple[Path, int]:
@@ -74,7 +72,7 @@ def _files(folder: Path, rows: list[list[str]]) -> Iterator[tuple[Path, int]]:
 
 
 def _documents(es: Elasticsearch, stream: str) -> dict[str, list[dict[str, Any]]]:
-    """By file, in the order of the lines."""
+    """Stored documents by file, in the order of the lines."""
     es.indices.refresh(index=stream)
     found = sorted((hit["_source"] for hit in scan(es, index=stream)), key=lambda one: one["log"]["offset"])
     files: dict[str, list[dict[str, Any]]] = {}
@@ -83,32 +81,32 @@ def _documents(es: Elasticsearch, stream: str) -> dict[str, list[dict[str, Any]]
     return files
 
 
-def test_a_row_gets_the_same_prediction_in_whatever_file_it_is_and_the_dry_run_says_so_before(
+def test_a_row_gets_the_same_prediction_in_each_format_and_the_dry_run_is_right(
     desk: Desk, es: Elasticsearch, namespace: str, shared_data: Path, tmp_path: Path
 ) -> None:
-    """Nothing is stored by the dry run; what it counts and what it calls the reasons is what `ship` then does."""
+    """The dry run stores nothing. Its counts and reasons are those of `ship` afterwards."""
     rows, stream = _rows(shared_data), stream_name(namespace)
     files = dict(_files(tmp_path, rows))
     assert desk.type("provision").returncode == 0
-    said = desk.json("ship", "--dry-run", *files)
-    assert said["asked"] is True
+    answer = desk.json("ship", "--dry-run", *files)
+    assert answer["asked"] is True
     assert not es.indices.exists(index=stream) or int(es.count(index=stream)["count"]) == 0
-    told = {Path(one["path"]).name: one for one in said["files"]}
-    assert {path.name: one for path, one in files.items()} == {name: one["failing"] for name, one in told.items()}
+    dry_run = {Path(one["path"]).name: one for one in answer["files"]}
+    assert {path.name: one for path, one in files.items()} == {name: one["failing"] for name, one in dry_run.items()}
 
     report = desk.json("ship", *files)
     assert report["refused"] == 0
     with enrich_service(DEFAULT_MODEL) as url:
         assert desk.type("watch", "--once", OVERSIGHT_ENRICH_URL=url).returncode == 0
     documents = _documents(es, stream)
-    for name, one in told.items():
+    for name, one in dry_run.items():
         stored = Counter(document["error"]["type"] for document in documents[name] if "error" in document)
         assert stored == {reason["type"]: reason["rows"] for reason in one["reasons"]}, name
         assert len(documents[name]) == one["rows"] == ROWS + (name == "blank.csv"), name
 
     good = _predictions(documents["plain.csv"])
     assert len(set(map(str, good))) > 10
-    for name in sorted(told.keys() - {"shifted.csv", "blank.csv"}):
+    for name in sorted(dry_run.keys() - {"shifted.csv", "blank.csv"}):
         assert _predictions(documents[name]) == good, name
         assert [one["oversight"]["truth"]["label"] for one in documents[name]] == [row[-1] for row in rows], name
     assert {
@@ -125,13 +123,13 @@ def test_a_row_gets_the_same_prediction_in_whatever_file_it_is_and_the_dry_run_s
 
 
 def _predictions(documents: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
-    """What the model said of each event."""
+    """The model's prediction for each event."""
     predictions = [document["oversight"]["prediction"] for document in documents]
     return [(one["label"], one["probability"], one.get("novelty")) for one in predictions]
 
 
 @pytest.mark.parametrize("engine_url", ["embedded"], indirect=True)
-def test_the_dry_run_tells_how_a_file_is_read(desk: Desk, shared_data: Path, tmp_path: Path) -> None:
+def test_the_dry_run_shows_how_a_file_is_read(desk: Desk, shared_data: Path, tmp_path: Path) -> None:
     rows = _rows(shared_data)
     rows[3][-1], rows[5][-1] = "21", "anomaly"
     files = {path.name: path for path, _ in _files(tmp_path, rows)}
@@ -154,8 +152,8 @@ def test_the_dry_run_tells_how_a_file_is_read(desk: Desk, shared_data: Path, tmp
     assert odd == {"label is a number or a date": (1, "21", 5), "unknown label": (1, "anomaly", 7)}
     assert (further["rows"], further["failing"], further["usable"]) == (ROWS, 1, ROWS - 1)
 
-    spoken = desk.type("ship", "--dry-run", files["semicolons.csv"], "--limit", "7")
-    assert spoken.returncode == 0
+    shown = desk.type("ship", "--dry-run", files["semicolons.csv"], "--limit", "7")
+    assert shown.returncode == 0
     for words in (
         "CSV, semicolon between columns (detected)",
         "line 1: 42 columns, in another order, sent as csv.columns",
@@ -163,21 +161,21 @@ def test_the_dry_run_tells_how_a_file_is_read(desk: Desk, shared_data: Path, tmp
         "1 label_not_a_word; line 5:",
         "nothing was stored",
     ):
-        assert words in spoken.stdout
+        assert words in shown.stdout
 
 
-def test_without_a_cluster_the_dry_run_says_so_and_answers_from_the_file(shared_data: Path, tmp_path: Path) -> None:
-    """Columns and labels are counted; also where the cluster is there and not provisioned, or its key may not ask."""
+def test_without_a_cluster_the_dry_run_reports_it_and_uses_only_the_file(shared_data: Path, tmp_path: Path) -> None:
+    """It still counts columns and labels."""
     rows = _rows(shared_data)
     files = dict(_files(tmp_path, rows))
     nowhere = Desk(tmp_path, {"ELASTICSEARCH_URL": "http://127.0.0.1:9"})
-    said = nowhere.json("ship", "--dry-run", *files)
-    assert said["asked"] is False
-    assert "cannot reach Elasticsearch" in said["why_not_asked"]
-    told = {Path(one["path"]).name: one for one in said["files"]}
-    assert {path.name: one for path, one in files.items()} == {name: one["failing"] for name, one in told.items()}
-    assert told["backwards.csv"]["first_row"] == dict(zip(COLUMNS, rows[0], strict=False))
-    assert told["array.json"]["format"] == "JSON array"
+    answer = nowhere.json("ship", "--dry-run", *files)
+    assert answer["asked"] is False
+    assert "cannot reach Elasticsearch" in answer["why_not_asked"]
+    dry_run = {Path(one["path"]).name: one for one in answer["files"]}
+    assert {path.name: one for path, one in files.items()} == {name: one["failing"] for name, one in dry_run.items()}
+    assert dry_run["backwards.csv"]["first_row"] == dict(zip(COLUMNS, rows[0], strict=False))
+    assert dry_run["array.json"]["format"] == "JSON array"
     assert "no value was checked" in nowhere.type("ship", "--dry-run", next(iter(files))).stdout
     assert nowhere.type("ship", "--dry-run", "-").returncode == 2
     assert nowhere.type("ship", "--limit", "5", next(iter(files))).returncode == 2

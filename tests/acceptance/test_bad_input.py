@@ -1,4 +1,4 @@
-"""Whatever is wrong, a person gets one line that names it and says what to do, and no traceback."""
+"""Each error gives the user one line that names the problem and says what to do, without a traceback."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _one_line(done: Any, code: int, *words: str) -> None:
 
 @pytest.fixture
 def nowhere(tmp_path: Path) -> Desk:
-    """A terminal whose cluster is not there."""
+    """A terminal whose cluster is unreachable."""
     return Desk(tmp_path, {"ELASTICSEARCH_URL": f"http://127.0.0.1:{free_port()}"})
 
 
@@ -39,7 +39,9 @@ def test_an_unreachable_cluster_is_named(nowhere: Desk, words: tuple[str, ...]) 
     _one_line(nowhere.type(*words), 1, "cannot reach Elasticsearch at", "ELASTICSEARCH_URL")
 
 
-def test_a_missing_file_a_folder_and_the_cluster_are_told_apart(nowhere: Desk, tmp_path: Path) -> None:
+def test_a_missing_file_a_folder_and_an_unreachable_cluster_give_different_errors(
+    nowhere: Desk, tmp_path: Path
+) -> None:
     (tmp_path / "events.csv").write_text(GOOD, encoding="utf-8")
     _one_line(nowhere.type("ship", "missing.csv"), 1, "missing.csv")
     _one_line(nowhere.type("ship", tmp_path), 1, str(tmp_path), "folder")
@@ -51,7 +53,7 @@ def test_a_missing_file_a_folder_and_the_cluster_are_told_apart(nowhere: Desk, t
     [("ship",), ("nonsense",), ("watch", "--page-size", "many")],
     ids=["no file", "no such command", "a word for a number"],
 )
-def test_wrong_use_ends_with_2(nowhere: Desk, words: tuple[str, ...]) -> None:
+def test_wrong_usage_exits_with_2(nowhere: Desk, words: tuple[str, ...]) -> None:
     done = nowhere.type(*words)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
@@ -66,13 +68,13 @@ def test_a_missing_or_foreign_artifact_is_named(nowhere: Desk, tmp_path: Path) -
         _one_line(nowhere.type(*words, OVERSIGHT_MODEL=str(tmp_path / "foreign.onnx")), 64, "foreign.onnx")
 
 
-def test_shipping_before_provisioning_says_so(desk: Desk, tmp_path: Path) -> None:
+def test_shipping_before_provisioning_names_the_missing_command(desk: Desk, tmp_path: Path) -> None:
     (tmp_path / "events.csv").write_text(GOOD, encoding="utf-8")
     _one_line(desk.type("ship", "events.csv"), 1, "oversight provision")
 
 
 @pytest.mark.parametrize("engine_url", ["embedded"], indirect=True)
-def test_a_file_without_one_usable_row_ends_with_1(desk: Desk, tmp_path: Path) -> None:
+def test_a_file_without_a_usable_row_exits_with_1(desk: Desk, tmp_path: Path) -> None:
     from contract.kdd99.columns import COLUMNS
 
     assert desk.type("provision").returncode == 0
@@ -93,10 +95,10 @@ def test_a_file_without_one_usable_row_ends_with_1(desk: Desk, tmp_path: Path) -
     assert "none of its lines can be predicted; the first one failed with column_count" in lines[3]
 
 
-def test_every_bad_line_is_kept_and_marked_with_its_reason(
+def test_every_bad_line_is_stored_with_its_reason(
     desk: Desk, es: Elasticsearch, namespace: str, tmp_path: Path
 ) -> None:
-    """What reached Elasticsearch stays there; a good line between bad ones is pending as ever."""
+    """Bad lines are stored as failed; a good line among them is pending as usual."""
     assert desk.type("provision").returncode == 0
     bad = {
         b"1,2,3": "column_count",

@@ -1,6 +1,4 @@
-"""A model that cannot be used: `check` says it once and asks all else, and no command makes more than one line of
-it.
-"""
+"""An unusable model: `check` reports it once and runs its other checks; other commands print one line."""
 
 from __future__ import annotations
 
@@ -27,7 +25,7 @@ FORGED = {
 
 
 def broken_models(folder: Path) -> list[tuple[Path, list[str]]]:
-    """Each with what must be said of it."""
+    """Unusable models, each with the words that its error must contain."""
     (folder / "text.onnx").write_text("no graph", encoding="utf-8")
     (folder / "empty" / "versions").mkdir(parents=True)
     (folder / "folder").mkdir()
@@ -47,7 +45,7 @@ def broken_models(folder: Path) -> list[tuple[Path, list[str]]]:
 
 
 def check(model: Path, monkeypatch: pytest.MonkeyPatch, folder: Path) -> dict[str, dict[str, str | bool]]:
-    """What `oversight check` answers for a model, by what it is about; it ends with 1 and nothing on standard error."""
+    """Results of `oversight check` for a model by subject. It must exit with 1 and print nothing to standard error."""
     monkeypatch.setenv("OVERSIGHT_MODEL", str(model))
     done = oversight_here("check", "--json", cwd=folder)
     assert (done.returncode, done.stderr) == (1, "")
@@ -56,16 +54,16 @@ def check(model: Path, monkeypatch: pytest.MonkeyPatch, folder: Path) -> dict[st
 
 @pytest.fixture
 def settings(embedded_url: str, namespace: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of a person with an engine of their own."""
+    """Settings of a user with an engine."""
     for name, value in {"ELASTICSEARCH_URL": embedded_url, "OVERSIGHT_NAMESPACE": namespace}.items():
         monkeypatch.setenv(name, value)
 
 
 @pytest.mark.usefixtures("settings")
-def test_check_says_once_that_the_model_is_broken_and_asks_all_else(
+def test_check_reports_a_broken_model_once_and_runs_its_other_checks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Elasticsearch and the enrich service are still asked, and answer."""
+    """It still checks Elasticsearch and the enrich service."""
     with enrich_service(DEFAULT_MODEL) as url:
         monkeypatch.setenv("OVERSIGHT_ENRICH_URL", url)
         for path, said in broken_models(tmp_path):
@@ -74,7 +72,9 @@ def test_check_says_once_that_the_model_is_broken_and_asks_all_else(
             assert artifact["good"] is False
             assert [words for words in [*said, path.name] if words not in str(artifact["says"])] == []
             assert "\n" not in str(artifact["says"])
-            assert [one["says"] for one in found.values() if path.name in str(one["says"])] == [], "it is said once"
+            assert [one["says"] for one in found.values() if path.name in str(one["says"])] == [], (
+                "it is reported more than once"
+            )
             assert found["Elasticsearch"]["good"]
             assert "not checked, because the model artifact cannot be read" in str(found["pipelines"]["says"])
             assert found["enrich service"]["good"]
@@ -82,8 +82,8 @@ def test_check_says_once_that_the_model_is_broken_and_asks_all_else(
 
 
 @pytest.mark.usefixtures("settings")
-def test_check_says_that_a_model_is_newer_than_onnx_runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its contract can be read, so the pipelines are still compared with it."""
+def test_check_reports_a_model_that_is_newer_than_onnx_runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its contract is readable, so `check` still compares the pipelines with it."""
     path = write_model(tmp_path / "new.onnx", change=lambda model: setattr(model, "ir_version", 99))
     found = check(path, monkeypatch, tmp_path)
     assert "has the IR version 99" in str(found["artifact"]["says"])
@@ -92,16 +92,16 @@ def test_check_says_that_a_model_is_newer_than_onnx_runtime(tmp_path: Path, monk
 
 
 @pytest.mark.usefixtures("settings")
-def test_check_says_what_a_model_was_compared_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kind of proof and its figures, beside the artifact."""
+def test_check_shows_how_a_model_was_proved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It shows the kind of proof and its figures with the artifact."""
     path = write_model(tmp_path / "m.onnx", replace(TURBINE, proof="labels", proved={"rows": 50, "accuracy": 0.98}))
     found = check(path, monkeypatch, tmp_path)
     assert found["artifact"]["good"]
     assert str(found["artifact"]["says"]).endswith("; proof: labels, accuracy 0.98 on 50 rows with known labels")
 
 
-def test_a_contract_with_forged_fields_stops_every_command_with_one_line(embedded_url: str, tmp_path: Path) -> None:
-    """`provision` and `serve` write and start nothing."""
+def test_a_contract_with_forged_fields_stops_commands_with_one_line(embedded_url: str, tmp_path: Path) -> None:
+    """`provision` writes nothing, and `serve` does not start."""
     path, said = broken_models(tmp_path)[-1]
     desk = Desk(tmp_path, {"ELASTICSEARCH_URL": embedded_url, "OVERSIGHT_MODEL": str(path)})
     for words in (("provision",), ("serve", "--bind", "127.0.0.1:0")):

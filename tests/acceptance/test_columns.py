@@ -1,6 +1,4 @@
-"""From file to prediction: the same records give the same predictions, however a file orders, names and separates its
-columns.
-"""
+"""The same records give the same predictions in each order, naming and separation of a file's columns."""
 
 from __future__ import annotations
 
@@ -30,7 +28,7 @@ WORDS = ("protocol_type", "service", "flag")
 
 @pytest.fixture(scope="module")
 def records(shared_data: Path) -> list[dict[str, str]]:
-    """Labelled records of KDD's test set, spread over the file."""
+    """Labelled records of the KDD Cup 99 test set, spread over the file."""
     with gzip.open(shared_data / "kdd99" / "corrected-dev.gz", "rt") as file:
         lines = islice(file, 0, None, 3_000)
         return [
@@ -47,7 +45,7 @@ def service() -> Iterator[str]:
 
 
 def files(records: list[dict[str, str]]) -> dict[str, list[str]]:
-    """The records in every form that a file may have; the first is KDD's own."""
+    """Lines of the records in each form of a file; the first is the original KDD Cup 99 form."""
     kdd = [",".join(record.values()) for record in records]
     names = ("", "id", *(name.upper() for name in REVERSED), "note")
     turned = [
@@ -76,9 +74,7 @@ def files(records: list[dict[str, str]]) -> dict[str, list[str]]:
 def test_every_form_of_a_file_gives_the_same_predictions(
     desk: Desk, es: Elasticsearch, namespace: str, records: list[dict[str, str]], service: str
 ) -> None:
-    """Through `oversight ship`, which reads the header; and as another shipper sends it, with `csv.columns` as a static
-    field.
-    """
+    """`oversight ship` reads the header. Another shipper sends `csv.columns` as a static field."""
     mine = Desk(desk.folder, {**desk.settings, "OVERSIGHT_ENRICH_URL": service})
     assert mine.type("provision").returncode == 0
     stream, forms = stream_name(namespace), files(records)
@@ -108,7 +104,7 @@ def test_every_form_of_a_file_gives_the_same_predictions(
 
 
 def by_user(es: Elasticsearch, stream: str) -> dict[str, list[dict[str, Any]]]:
-    """The stored documents by the file that they came from, in its order."""
+    """The stored documents by user, in the order of their files."""
     hits = sorted(
         (hit["_source"] for hit in scan(es, index=stream)),
         key=lambda source: (source.get("log", {}).get("file", {}).get("path", ""), source["log"]["offset"]),
@@ -120,14 +116,14 @@ def by_user(es: Elasticsearch, stream: str) -> dict[str, list[dict[str, Any]]]:
 
 
 def verdict(source: dict[str, Any]) -> tuple[str, str | None, list[str]]:
-    """What a document says of its record: the prediction, the truth, and the likeliest labels to the last digit."""
+    """Predicted label, true label, and the exact top labels of a document."""
     prediction = source["oversight"]["prediction"]
     return prediction["label"], source["oversight"].get("truth", {}).get("label"), prediction["top"]
 
 
-def test_a_header_that_came_alone_names_its_file(desk: Desk, es: Elasticsearch, namespace: str, service: str) -> None:
-    """As a shipper sends a file without `csv.columns`: the header is kept as failed, and `status` and `check` name the
-    file.
+def test_commands_name_the_file_of_a_stored_header(desk: Desk, es: Elasticsearch, namespace: str, service: str) -> None:
+    """Without `csv.columns` a shipper sends the header as an event. It is stored as failed; `status` and `check` name
+    its file.
     """
     mine = Desk(desk.folder, {**desk.settings, "OVERSIGHT_ENRICH_URL": service})
     assert mine.type("provision").returncode == 0
@@ -137,8 +133,8 @@ def test_a_header_that_came_alone_names_its_file(desk: Desk, es: Elasticsearch, 
     (misread,) = mine.json("status")["misread"]
     assert (misread["path"], misread["user"], misread["headers"]) == ("/s/alpha.csv", "alpha", 1)
     check = mine.type("check", "--json")
-    (said,) = (one for one in json.loads(check.stdout) if one["about"] == "columns")
+    (columns,) = (one for one in json.loads(check.stdout) if one["about"] == "columns")
     assert check.returncode == 1
-    assert not said["good"]
-    assert "/s/alpha.csv (user alpha)" in said["says"]
-    assert "csv.columns" in said["says"]
+    assert not columns["good"]
+    assert "/s/alpha.csv (user alpha)" in columns["says"]
+    assert "csv.columns" in columns["says"]

@@ -1,4 +1,4 @@
-"""The demo as a person runs it: predictions come, and nothing is left behind however it ends."""
+"""The demo as a user runs it: events get predictions, and no process remains after any kind of end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _command(folder: Path, *arguments: str) -> list[str]:
 
 
 def _processes(folder: Path) -> list[psutil.Process]:
-    """Every process that the demo of this folder started: they all work in it."""
+    """Every process that the demo of this folder started; this folder is their working directory."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -46,7 +46,7 @@ def _listeners(folder: Path) -> list[int]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """A demo's folder, from which nothing may run when the test ends."""
+    """A folder for a demo; its remaining processes are killed at the end."""
     place = tmp_path / "demo"
     yield place
     for process in _processes(place):
@@ -54,7 +54,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_every_event_gets_its_prediction_and_a_second_run_works(folder: Path, embedded_url: str) -> None:
-    """The second time as somebody who has servers, and settings that name them: the demo asks for neither."""
+    """In the second run the environment names other servers; the demo ignores them."""
     elsewhere = {"PATH": "/usr/bin:/bin", "ELASTICSEARCH_URL": embedded_url, "OVERSIGHT_ENRICH_URL": embedded_url}
     for environment in (None, elsewhere):
         command = _command(folder, "--exit", "--rate", "2000")
@@ -67,10 +67,12 @@ def test_every_event_gets_its_prediction_and_a_second_run_works(folder: Path, em
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda ending: ending.name)
-def test_no_listener_is_left_after_a_signal_and_nobody_else_was_let_in(folder: Path, ending: signal.Signals) -> None:
-    """After SIGKILL nobody tidies up: Linux ends the children, and elsewhere the next run does.
+def test_a_signal_leaves_no_listener_and_a_second_demo_cannot_use_the_folder(
+    folder: Path, ending: signal.Signals
+) -> None:
+    """After SIGKILL the demo cannot clean up: Linux ends its children; on other systems the next run does.
 
-    Two demos do not share a folder: one that comes meanwhile says so in a line, and harms nothing.
+    Two demos cannot share a folder: the second one exits with one line and does no harm.
     """
     with subprocess.Popen(_command(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
         assert until(lambda: len(_listeners(folder)) >= 2), "engine and service did not come up"

@@ -1,9 +1,9 @@
-"""Every command of the worked examples runs as its page prints it, from the training script to the last query.
+"""Every command of the worked examples runs and prints what its page shows, from the training script to the query.
 
-    docs/examples/NAME/README.md ──▶ commands and what they print ──▶ the same commands here ──▶ the same lines,
-                                                                                                 other digits
+    docs/examples/NAME/README.md ──▶ commands and their output ──▶ the same commands here ──▶ the same lines,
+                                                                                              other digits
 
-TensorFlow is imported once, in this process: the training scripts and `oversight convert` run here.
+The training scripts and `oversight convert` run in this process, so that it imports TensorFlow only once.
 """
 
 from __future__ import annotations
@@ -44,19 +44,19 @@ FIGURES = {
     "network-flows": {"accuracy": 0.95, "macro_f1": 0.9},
     "machine-metrics": {"roc_auc": 0.98, "found": 0.9},
 }
-"""The least that each model must reach on its test rows."""
+"""The lowest allowed figures of each model on its test rows."""
 PANELS = {
     "breast-cancer": {"findings.json": "threats-bar", "newest.json": "threats-details-per-user"},
     "network-flows": {"findings.json": "threats-bar", "newest.json": "threats-details-per-user"},
     "machine-metrics": {"features.json": "deviating-features", "top.json": "top-anomalies"},
 }
-"""The panel of the dashboard that asks each query."""
+"""The dashboard's panel that sends each query."""
 NUMBER = re.compile(r"\b(version )[0-9a-f]{12}\b|\d[\d,.]*(?:e-?\d+)?")
 
 
 @dataclass(frozen=True)
 class Step:
-    """A command of a page, and the lines that the page prints below it; `...` stands for any lines."""
+    """A command of a page, and the lines that the page shows below it; `...` means any lines."""
 
     command: str
     printed: list[str]
@@ -75,7 +75,7 @@ def steps_of(page: Path) -> list[Step]:
 
 
 class Terminal:
-    """Runs the commands of a page in a folder of its own."""
+    """Runs the commands of a page in a separate folder."""
 
     def __init__(self, folder: Path, engine_url: str, until_end: contextlib.ExitStack) -> None:
         self.folder = folder
@@ -83,7 +83,7 @@ class Terminal:
         self._until_end = until_end
 
     def run(self, typed: str) -> str:
-        """What the command prints; it must end well."""
+        """Run a command, which must succeed; returns its output."""
         words = shlex.split(typed.replace("$ELASTICSEARCH_URL", self._settings["ELASTICSEARCH_URL"]))
         match words:
             case ["export", setting]:
@@ -117,7 +117,7 @@ class Terminal:
 
 
 def train(script: Path) -> str:
-    """Run a training script in this folder, and return what it prints."""
+    """Run a training script in this folder, and return its output."""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         runpy.run_path(str(script), run_name="__main__")
@@ -126,7 +126,7 @@ def train(script: Path) -> str:
 
 @pytest.fixture(params=sorted(FIGURES))
 def example(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """One example, in a fresh folder in which the commands run."""
+    """One example, copied to a new folder, which is the working directory."""
     name: str = request.param
     shutil.copytree(
         EXAMPLES / name, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.csv", "*.keras", "*.onnx")
@@ -161,7 +161,7 @@ def test_every_command_of_the_page_prints_what_the_page_shows(example: str, term
 
 
 def without_time(panel: str, contract: ModelContract, query: Mapping[str, Any]) -> dict[str, Any]:
-    """The query of the dashboard's panel over all time, with as many documents as `query` asks for."""
+    """The query of the dashboard's panel without its time range, with the `size` of `query`."""
     (wanted,) = [each for each in boards(contract).dashboards[0].panels if each.id == panel]
     asked = body(wanted, Scope(parse_range("now-15m", "now", now_ms=1_800_000_000_000), {}))
     del asked["track_total_hits"]
@@ -172,7 +172,7 @@ def without_time(panel: str, contract: ModelContract, query: Mapping[str, Any]) 
 
 
 def missing_lines(shown: list[str], printed: list[str]) -> list[str]:
-    """The lines of the page that were not printed in this order, whatever their numbers."""
+    """The lines of the page that are missing in the output, in this order; numbers may differ."""
     left = iter([masked(line) for line in printed])
     return [line for line in shown if masked(line) and masked(line) not in left]
 
@@ -182,7 +182,7 @@ def masked(line: str) -> str:
 
 
 def shape(value: Any) -> Any:
-    """The names and types of a JSON value; lists of texts may differ in length. Bucket keys are kept as they are."""
+    """The names and types of a JSON value, with the values of bucket keys. Lists of strings may differ in length."""
     match value:
         case dict():
             return {name: part if name == "key" else shape(part) for name, part in value.items()}
@@ -196,8 +196,7 @@ def shape(value: Any) -> Any:
     return "number"
 
 
-def test_a_line_with_another_word_is_missed() -> None:
-    """Digits may differ, words may not."""
+def test_the_comparison_ignores_digits_but_not_words() -> None:
     assert missing_lines(["accuracy 0.95 on 171 rows"], ["accuracy 1 on 5,171 rows"]) == []
     assert missing_lines(["accuracy 0.95"], ["precision 0.95"]) == ["accuracy 0.95"]
     assert shape({"hits": [{"score": 1.5}]}) != shape({"hits": [{"score": "1.5"}]})

@@ -1,4 +1,4 @@
-"""Predictions and verdicts that a shipper stores: `check` names them, `labels export` leaves them alone."""
+"""Predictions and verdicts that a shipper forges: `check` reports them, `labels export` leaves them out."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ FORGED: dict[str, Any] = {
 
 
 def documents_of_check(desk: Desk) -> dict[str, Any]:
-    """What `check` answers, by what it is about."""
+    """Results of `check`, by subject."""
     return {one["about"]: one for one in json.loads(desk.type("check", "--json").stdout)}
 
 
 def test_check_names_forged_documents_and_export_refuses_an_index_without_the_guard(
     desk: Desk, es: Elasticsearch, namespace: str, tmp_path: Path
 ) -> None:
-    """With the guard there is nothing to find; without it both commands say what is wrong and what to do."""
+    """With the guard there is nothing to report; without it both commands say what is wrong and what to do."""
     stream, output = stream_name(namespace), tmp_path / "verdicts.csv"
     assert desk.type("provision").returncode == 0
     es.index(index=stream, document=FORGED, op_type="create", pipeline="_none", refresh=True)

@@ -1,4 +1,4 @@
-"""The page "From your notebook to Elasticsearch" works as it is written: its Python, its commands, its query."""
+"""The page "From your notebook to Elasticsearch" works as written: its Python code, its commands, its query."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.waiting import WAIT_S
 
 PAGE = (ROOT / "docs" / "notebook-to-elasticsearch.md").read_text(encoding="utf-8")
 NOT_HERE = ("pip", "export", "curl", "oversight serve")
-"""What the test does in its own way: the environment, the query, a service that it stops again."""
+"""Commands that the test replaces: it has its own environment and query, and a service that it stops."""
 
 
 def commands() -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""Every command of the README's console blocks works as it stands, in the order of the page."""
+"""Every command in the README's console blocks works as written, in the order of the page."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ COMMANDS = [
     for line in block.splitlines()
 ]
 STAY = ("oversight serve", "oversight watch")
-"""Servers: they run beside the commands that follow."""
+"""Servers, which keep running during the next commands."""
 
 
 def test_make_commands_exist() -> None:
-    """`make demo` and `make test` build an environment and run tests themselves, so they are only looked up here."""
+    """`make demo` and `make test` build an environment and run tests, so this only checks that they exist."""
     targets = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     named = {line.split()[1] for line in COMMANDS if line.startswith("make ")}
     assert named
@@ -36,7 +36,7 @@ def test_make_commands_exist() -> None:
 
 
 def test_the_printed_demo_has_the_shape_of_the_real_one() -> None:
-    """Heads of the tables and the words of the progress line are those that the demo's view prints."""
+    """The README's table heads and progress line have the words of the demo's view."""
     view = (ROOT / "oversight" / "demo" / "view.py").read_text(encoding="utf-8")
     block = README.split("Predictions by label")[1].split("```")[0]
     for word in (
@@ -64,19 +64,19 @@ def test_linked_pages_exist() -> None:
 
 @pytest.fixture
 def engine_url(request: pytest.FixtureRequest) -> str:
-    """The real engine where there is one; each command by itself is tried on both."""
+    """A real engine if one is available. Other tests run each command on both engines."""
     url: str = request.getfixturevalue("embedded_url" if why_no_real_engine() else "opensearch_url")
     return url
 
 
 @pytest.fixture
 def kibana_url() -> Iterator[str]:
-    """A server of ours stands in for Kibana (tests/kibana_server.py)."""
+    """Address of our own server that replaces Kibana (tests/kibana_server.py)."""
     with fake_kibana() as kibana:
         yield kibana.url
 
 
-def test_the_commands_for_a_cluster_run_in_their_order(desk: Desk, kibana_url: str, tmp_path: Path) -> None:
+def test_the_commands_for_a_cluster_run_in_order(desk: Desk, kibana_url: str, tmp_path: Path) -> None:
     port = free_port()
     folder = tmp_path / "bin"
     folder.mkdir()

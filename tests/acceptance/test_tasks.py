@@ -1,4 +1,4 @@
-"""A model of each task, from its ONNX artifact to the enriched documents: provision, ship a CSV, serve, watch."""
+"""A model of each task, from its ONNX artifact to enriched documents: provision, ship a CSV file, serve, watch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.tasks import ALL, write_task
 from tests.waiting import WAIT_S
 
 HEADER = "noise,pressure"
-"""Another order than the model's: the names count."""
+"""Not in the model's order: columns are found by name."""
 ROWS = {
     "quiet": "30,4.0",
     "burst": "30,12.0",
@@ -71,20 +71,20 @@ EXPECTED: dict[str, dict[str, dict[str, Any]]] = {
 
 @pytest.fixture(scope="module")
 def engine(embedded_url: str) -> Iterator[Elasticsearch]:
-    """The embedded engine, for all tasks: each has a dataset of its own."""
+    """The embedded engine for all tasks; each task has its own dataset."""
     with Elasticsearch(embedded_url, request_timeout=WAIT_S) as client:
         yield client
 
 
 def documents_of(es: Elasticsearch, stream: str, rows: dict[str, str]) -> dict[str, dict[str, Any]]:
-    """The stored documents by the name of their row, in the order of the file."""
+    """The stored documents by the name of their row."""
     es.indices.refresh(index=stream)
     found = sorted((hit["_source"] for hit in scan(es, index=stream)), key=lambda source: source["log"]["offset"])
     return dict(zip(rows, found, strict=True))
 
 
 @pytest.mark.parametrize("task", ALL)
-def test_a_model_of_each_task_goes_from_its_file_to_the_documents(
+def test_a_model_of_each_task_enriches_documents(
     task: str, engine: Elasticsearch, embedded_url: str, namespace: str, tmp_path: Path
 ) -> None:
     header, rows = (MIXED_HEADER, MIXED_ROWS) if task == "mixed" else (HEADER, ROWS)
@@ -132,7 +132,7 @@ def test_a_model_of_each_task_goes_from_its_file_to_the_documents(
         ("reconstruction", "label", ("normal", "anomaly", "normal"), {"roc_auc": 1.0, "wrong_alerts": 1}),
     ],
 )
-def test_the_truth_that_was_shipped_measures_what_was_predicted(
+def test_evaluate_compares_predictions_with_the_shipped_truth(
     task: str,
     column: str,
     truths: tuple[str, ...],
@@ -142,7 +142,7 @@ def test_the_truth_that_was_shipped_measures_what_was_predicted(
     namespace: str,
     tmp_path: Path,
 ) -> None:
-    """Rows with a column of the truth ─▶ provision, ship, watch ─▶ `oversight evaluate` without a file."""
+    """Rows with a column for the truth ─▶ provision, ship, watch ─▶ `oversight evaluate` without a file."""
     dataset = f"pump.{task.replace(' ', '_')}"
     model = write_task(tmp_path, task, replace(ALL[task][0], dataset=dataset))
     rows = [f"{ROWS[name]},{truth}" for name, truth in zip(("quiet", "burst", "loud"), truths, strict=True)]
@@ -163,7 +163,7 @@ def test_the_truth_that_was_shipped_measures_what_was_predicted(
 
 @pytest.mark.parametrize("task", ALL)
 def test_the_commands_describe_a_model_of_each_task(task: str, tmp_path: Path) -> None:
-    """`oversight model` shows what alerts, and how each field is read."""
+    """`oversight model` shows when the model alerts, and how each field is read."""
     model = write_task(tmp_path, task)
     desk = Desk(tmp_path, {"OVERSIGHT_MODEL": str(model)})
     page = desk.json("model")

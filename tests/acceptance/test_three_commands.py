@@ -1,4 +1,4 @@
-"""The way of a person with a cluster: provision, ship, serve, watch."""
+"""The commands of a user with a cluster: provision, ship, serve, watch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.servers import enrich_service
 from tests.waiting import WAIT_S, wait_until
 
 EVENTS = {"alpha": 30, "bravo": 417, "delta": 224}
-"""Lines of the sensor logs without their headers; 627 of the 671 are distinct."""
+"""Number of lines in each sensor log without the header; 627 of the 671 are distinct."""
 
 
 def _documents(es: Elasticsearch, stream: str) -> list[dict[str, Any]]:
@@ -27,13 +27,13 @@ def _documents(es: Elasticsearch, stream: str) -> list[dict[str, Any]]:
 
 
 def _pending(es: Elasticsearch, stream: str) -> int:
-    """Documents without a prediction; a request, where `oversight status` would be a process for each look."""
+    """Number of pending documents. Uses a request, because `oversight status` would need a process for each call."""
     es.indices.refresh(index=stream)
     return int(es.count(index=stream, query={"term": {"oversight.status": "pending"}})["count"])
 
 
 @pytest.mark.data
-def test_all_671_events_of_three_sensors_get_a_prediction_and_shipping_again_adds_none(
+def test_all_671_events_get_a_prediction_and_shipping_again_adds_none(
     desk: Desk, es: Elasticsearch, namespace: str, shared_data: Path
 ) -> None:
     logs, stream = sorted((shared_data / "sensor-logs").glob("*.csv")), stream_name(namespace)
@@ -63,7 +63,7 @@ def test_all_671_events_of_three_sensors_get_a_prediction_and_shipping_again_add
 def test_shipping_again_after_a_rollover_adds_none_even_without_the_registry(
     opensearch_url: str, namespace: str, shared_data: Path, tmp_path: Path
 ) -> None:
-    """Ids are unique within one backing index only, so the stream itself is asked."""
+    """Ids are unique only within a backing index, so `ship` searches the stream."""
     from benchmarks.es_pipelines.removal import remove
 
     desk = Desk(tmp_path, {"ELASTICSEARCH_URL": opensearch_url, "OVERSIGHT_NAMESPACE": namespace})
@@ -81,10 +81,10 @@ def test_shipping_again_after_a_rollover_adds_none_even_without_the_registry(
             remove(es, namespace)
 
 
-def test_events_that_come_while_the_endpoint_is_down_are_predicted_when_it_is_back(
+def test_events_that_arrive_while_the_service_is_down_are_predicted_when_it_is_back(
     desk: Desk, es: Elasticsearch, namespace: str, tmp_path: Path
 ) -> None:
-    """The watcher runs all the time, and no command is typed between the outage and the predictions."""
+    """The watcher keeps running and needs no command to recover from the outage."""
     stream, port = stream_name(namespace), free_port()
     down = Desk(tmp_path, {**desk.settings, "OVERSIGHT_ENRICH_URL": f"http://127.0.0.1:{port}"})
     assert down.type("provision").returncode == 0
@@ -94,9 +94,7 @@ def test_events_that_come_while_the_endpoint_is_down_are_predicted_when_it_is_ba
         shipped = down.json("ship", *sorted((tmp_path / "traffic").glob("*.csv")))["stored"]
         assert shipped >= 190
         log = tmp_path / "watch.log"
-        wait_until(
-            lambda: f":{port}" in log.read_text(encoding="utf-8"), "the watcher to name the endpoint that is away"
-        )
+        wait_until(lambda: f":{port}" in log.read_text(encoding="utf-8"), "the watcher to name the unreachable service")
         assert down.json("status")["pending"] == shipped
         service = down.start("serve", "--bind", f"127.0.0.1:{port}", log=tmp_path / "serve.log")
         try:

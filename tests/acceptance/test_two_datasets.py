@@ -1,4 +1,4 @@
-"""Two models in one namespace: each is provisioned, shipped, predicted and removed, and the other is not touched."""
+"""Two models in one namespace: provision, ship, predict and remove for one do not touch the other."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PUMPS = [{"pressure": 4.0, "noise": 30.0}, {"pump": {"pressure": 12.0, "noise": 
 
 @pytest.fixture(scope="module")
 def pump(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    """A small model with a dataset of its own, and a service that answers for it."""
+    """A small model with its own dataset, and the address of its service."""
     model = write_task(tmp_path_factory.mktemp("pump"), "one sigmoid", replace(ONE_SIGMOID, dataset=DATASET))
     with enrich_service(model) as url:
         yield model, url
@@ -40,7 +40,7 @@ def pump(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]
 
 @pytest.fixture(scope="module")
 def shipped_service() -> Iterator[str]:
-    """A service that answers for the shipped model."""
+    """Address of a service with the shipped model."""
     with enrich_service(DEFAULT_MODEL) as url:
         yield url
 
@@ -55,7 +55,7 @@ def both(
     remove(es, namespace, DATASET)
 
 
-def test_each_is_provisioned_shipped_predicted_and_removed_and_the_other_is_not_touched(
+def test_provision_ship_predict_and_remove_do_not_touch_the_other_dataset(
     both: tuple[Desk, Desk], es: Elasticsearch, namespace: str, shipped_service: str
 ) -> None:
     kdd, pumps = both
@@ -93,7 +93,7 @@ def test_each_is_provisioned_shipped_predicted_and_removed_and_the_other_is_not_
     assert [one["oversight"]["prediction"]["label"] for one in (quiet, bursting)] == ["normal", "burst"]
     assert [one["data_stream"]["dataset"] for one in (quiet, bursting)] == [f"oversight.{DATASET}"] * 2
     assert bursting["event"]["dataset"] == f"oversight.{DATASET}"
-    assert bursting["event"]["kind"] == "alert", "the watcher takes the stream for an index of somebody else"
+    assert bursting["event"]["kind"] == "alert", "the watcher treats the stream as a foreign index"
     assert all(one["oversight"]["model"]["id"] == "kdd99-mlp" for one in _documents(es, first))
 
     es.indices.refresh(index=heartbeat_index(namespace))
@@ -125,7 +125,7 @@ def test_each_is_provisioned_shipped_predicted_and_removed_and_the_other_is_not_
     assert _state(es, namespace) == {}
 
 
-def test_what_they_share_stays_until_the_last_one_goes(
+def test_shared_resources_stay_until_the_last_dataset_is_removed(
     both: tuple[Desk, Desk], es: Elasticsearch, namespace: str
 ) -> None:
     kdd, pumps = both
@@ -144,15 +144,15 @@ def test_what_they_share_stays_until_the_last_one_goes(
     assert _state(es, namespace) == {}
 
 
-def test_the_dataset_can_be_named_where_the_contract_names_another_one(
+def test_an_option_or_setting_overrides_the_dataset_of_the_contract(
     desk: Desk, es: Elasticsearch, namespace: str
 ) -> None:
-    """Artifacts of format 1 name none; their dataset is `connection` unless a person names another one."""
+    """Artifacts of format 1 have no dataset; they use `connection` unless the user names another one."""
     try:
         steps = desk.json("provision", "--dataset", DATASET)
         assert steps["stream"] == stream_name(namespace, DATASET)
         assert desk.type("provision", "--check", OVERSIGHT_DATASET=DATASET).returncode == 0
-        assert desk.type("provision", "--check").returncode == 1, "the dataset of the model is another one"
+        assert desk.type("provision", "--check").returncode == 1, "the model has another dataset"
         (desk.folder / "kdd.csv").write_text(GOOD, encoding="utf-8")
         hint = desk.type("ship", "kdd.csv", "--dataset", "nothing")
         assert f"`oversight provision --namespace {namespace} --dataset nothing`" in hint.stderr
@@ -161,14 +161,14 @@ def test_the_dataset_can_be_named_where_the_contract_names_another_one(
 
 
 @pytest.mark.parametrize("wrong", ["Pump", "pump-room", "..", "x" * 81])
-def test_a_name_that_no_stream_can_have_is_refused(wrong: str, tmp_path: Path) -> None:
+def test_an_invalid_dataset_name_is_rejected(wrong: str, tmp_path: Path) -> None:
     done = Desk(tmp_path, {}).type("provision", "--plan", "--dataset", wrong)
     assert (done.returncode, done.stderr.count("\n")) == (64, 1)
     assert f"OVERSIGHT_DATASET={wrong}: a dataset has 1 to 80 characters" in done.stderr
 
 
 def _console_lists(desk: Desk) -> Any:
-    """The datasets on the console's page of operations."""
+    """The datasets on the console's operations page."""
     url, namespace = desk.settings["ELASTICSEARCH_URL"], desk.settings["OVERSIGHT_NAMESPACE"]
     shared = OversightSettings(namespace=namespace, state=desk.folder)
     backend = Backend(connect=lambda: Elasticsearch(url), explain=str, contract=lambda: read_contract(DEFAULT_MODEL))
@@ -181,7 +181,7 @@ def _actions(report: Any) -> list[str]:
 
 
 def _state(es: Elasticsearch, namespace: str) -> dict[str, Any]:
-    """Pipelines, templates and streams with the namespace at their end, by kind and name."""
+    """Pipelines, templates and streams of the namespace, by kind and name."""
     found = {f"pipeline {name}": body for name, body in es.ingest.get_pipeline().body.items()}
     for kind, listed in (
         ("component template", es.cluster.get_component_template().body["component_templates"]),

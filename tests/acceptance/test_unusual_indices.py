@@ -1,5 +1,5 @@
-"""Indices as people have them beside us: closed, filtered, synthetic, full, and models with more features than a URL
-takes.
+"""Unusual indices: closed, filtered or synthetic `_source`, full mappings; and a model with more features than fit
+in a URL.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ OURS = properties(FIELDS)
 
 @pytest.fixture
 def engine_url(request: pytest.FixtureRequest) -> str:
-    """Address of the engine that a test is about."""
+    """Address of the engine that a test uses."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
 
 
 @pytest.fixture(scope="module")
 def turbine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A small model, and a service that answers for it, as settings."""
+    """Settings for a small model and its service."""
     model = write_model(tmp_path_factory.mktemp("turbine") / "model.onnx")
     with enrich_service(model) as url:
         yield {"OVERSIGHT_MODEL": str(model), "OVERSIGHT_ENRICH_URL": url}
@@ -45,13 +45,13 @@ def turbine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
 
 @pytest.fixture
 def mine(desk: Desk, turbine: dict[str, str]) -> Desk:
-    """A desk with that model."""
+    """A terminal with that model."""
     return Desk(desk.folder, {**desk.settings, **turbine})
 
 
 @pytest.fixture
 def flows(es: Elasticsearch, namespace: str) -> Iterator[str]:
-    """The beginning of the names of foreign indices, which are deleted at the end."""
+    """Prefix for the names of foreign indices, which are deleted at the end."""
     yield f"flows-{namespace}"
     names = es.indices.get(index=f"flows-{namespace}*", expand_wildcards="all")
     for name in names:
@@ -71,8 +71,8 @@ def statuses(es: Elasticsearch, index: str) -> list[str]:
     return sorted(hit["_source"]["oversight"]["status"] for hit in hits)
 
 
-def everything_goes_on(desk: Desk, closed: str, *, pending: int) -> None:
-    """Each command names the closed index once and does its work with the others."""
+def check_that_commands_continue(desk: Desk, closed: str, *, pending: int) -> None:
+    """Each command names the closed index once and works with the other indices."""
     once = desk.type("watch", "--once", "--json")
     assert once.returncode == 0, once.stderr
     assert json.loads(once.stdout)["enriched"] == pending
@@ -95,9 +95,7 @@ def everything_goes_on(desk: Desk, closed: str, *, pending: int) -> None:
 
 
 @pytest.mark.parametrize("engine_url", [OPENSEARCH], indirect=True)
-def test_a_closed_backing_index_of_the_stream_is_named_and_the_rest_goes_on(
-    mine: Desk, es: Elasticsearch, namespace: str
-) -> None:
+def test_commands_name_a_closed_backing_index_and_continue(mine: Desk, es: Elasticsearch, namespace: str) -> None:
     """Operators close old indices to save memory."""
     stream = stream_name(namespace)
     assert mine.type("provision").returncode == 0
@@ -110,14 +108,14 @@ def test_a_closed_backing_index_of_the_stream_is_named_and_the_rest_goes_on(
     shipped = mine.type("ship", "two.json")
     assert shipped.returncode == 0, shipped.stderr
     assert len([line for line in shipped.stderr.splitlines() if f"{old} is closed" in line]) == 1
-    everything_goes_on(mine, old, pending=3)
+    check_that_commands_continue(mine, old, pending=3)
     es.indices.open(index=old)
     assert mine.type("watch", "--once").returncode == 0
     assert statuses(es, stream) == ["enriched"] * 6
 
 
 @pytest.mark.parametrize("engine_url", [ELASTICSEARCH], indirect=True)
-def test_a_closed_index_behind_an_alias_or_in_a_list_is_named_and_the_rest_goes_on(
+def test_commands_name_a_closed_index_in_an_alias_or_a_list_and_continue(
     mine: Desk, es: Elasticsearch, flows: str
 ) -> None:
     first, second = f"{flows}-1", f"{flows}-2"
@@ -126,10 +124,12 @@ def test_a_closed_index_behind_an_alias_or_in_a_list_is_named_and_the_rest_goes_
     es.indices.put_alias(index=f"{first},{second}", name=f"{flows}-all")
     es.indices.close(index=first)
     listed = Desk(mine.folder, {**mine.settings, "OVERSIGHT_INDEX": f"{first},{second}"})
-    everything_goes_on(listed, first, pending=4)
-    everything_goes_on(Desk(mine.folder, {**mine.settings, "OVERSIGHT_INDEX": f"{flows}-all"}), first, pending=4)
+    check_that_commands_continue(listed, first, pending=4)
+    check_that_commands_continue(
+        Desk(mine.folder, {**mine.settings, "OVERSIGHT_INDEX": f"{flows}-all"}), first, pending=4
+    )
     third = listed.type("watch", "--once", "--index", f"{first},{second},{flows}-3")
-    assert f"only {first},{second} exist" in third.stdout, "what is missing has a message of its own"
+    assert f"only {first},{second} exist" in third.stdout, "a missing index needs another message than a closed one"
     es.indices.close(index=second)
     nothing = listed.type("status")
     assert nothing.returncode == 1
@@ -143,7 +143,7 @@ def test_a_closed_index_behind_an_alias_or_in_a_list_is_named_and_the_rest_goes_
 def test_an_index_with_filtered_source_is_never_written(
     mine: Desk, es: Elasticsearch, flows: str, source: dict[str, Any]
 ) -> None:
-    """An update would write back what `_source` has, and the values that it leaves out would be gone."""
+    """An update would write `_source` back, and the values that it leaves out would be lost."""
     put(
         es,
         flows,
@@ -163,10 +163,8 @@ def test_an_index_with_filtered_source_is_never_written(
 
 
 @pytest.mark.parametrize("engine_url", [ELASTICSEARCH], indirect=True)
-def test_synthetic_source_is_said_and_written_and_the_likeliest_labels_stay_readable(
-    mine: Desk, es: Elasticsearch, flows: str
-) -> None:
-    """The engine sorts the words of an array; each holds its own number."""
+def test_synthetic_source_is_reported_and_top_labels_stay_readable(mine: Desk, es: Elasticsearch, flows: str) -> None:
+    """The engine sorts the words of an array, so each word contains its own number."""
     put(es, flows, [event(1, numbers=[3, 1, 2])], settings={"index.mapping.source.mode": "synthetic"})
     there = Desk(mine.folder, {**mine.settings, "OVERSIGHT_INDEX": flows})
     es.indices.put_mapping(index=flows, properties={"oversight": {"properties": {"other": {"type": "keyword"}}}})
@@ -178,14 +176,14 @@ def test_synthetic_source_is_said_and_written_and_the_likeliest_labels_stay_read
     numbers = {word.rpartition(" ")[0]: float(word.rpartition(" ")[2]) for word in prediction["top"]}
     assert max(numbers, key=numbers.__getitem__) == prediction["closest"]
     assert numbers[prediction["closest"]] == pytest.approx(prediction["probability"], abs=1e-3)
-    assert hit["_source"]["numbers"] == [1, 2, 3], "as the engine gave it before the prediction"
+    assert hit["_source"]["numbers"] == [1, 2, 3], "the engine sorted it before the prediction"
 
 
 @pytest.mark.parametrize("engine_url", [ELASTICSEARCH], indirect=True)
-def test_a_foreign_index_that_mapped_objects_of_an_older_version_still_takes_predictions(
+def test_a_foreign_index_with_the_mapping_of_an_older_version_still_accepts_predictions(
     mine: Desk, es: Elasticsearch, flows: str
 ) -> None:
-    """Its dynamic mapping refuses words in `oversight.prediction.top`: objects are written there, as before."""
+    """Its dynamic mapping rejects words in `oversight.prediction.top`, so the watcher writes objects as before."""
     old = event(1)
     old["oversight"] = {"status": "pending", "prediction": {"top": [{"label": "healthy", "probability": 0.9}]}}
     put(es, flows, [old], mappings={"properties": {"oversight": {"properties": {"status": {"type": "keyword"}}}}})
@@ -205,10 +203,10 @@ FULL: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("engine_url", [ELASTICSEARCH, OPENSEARCH], indirect=True)
 @pytest.mark.parametrize("kind", FULL)
-def test_the_engines_reason_is_quoted_where_documents_cannot_be_written(
+def test_commands_quote_the_engines_reason_if_documents_cannot_be_written(
     mine: Desk, es: Elasticsearch, flows: str, kind: str
 ) -> None:
-    """`--once` ends with 1, and `status` and `check` say it afterwards."""
+    """`--once` exits with 1; `status` and `check` show the reason afterwards."""
     body, reason = FULL[kind]
     document = event(1)
     wide = {
@@ -231,7 +229,7 @@ def test_the_engines_reason_is_quoted_where_documents_cannot_be_written(
     assert once.returncode == 1
     assert "2 documents cannot be written" in once.stderr
     assert reason in once.stderr
-    assert reason in once.stdout, "the log says it too"
+    assert reason in once.stdout, "the log must contain it too"
     wait_until(lambda: reason in there.type("status").stdout, "the last heartbeat to be searchable")
     es.update(index=flows, id="0", doc={"event": {"ingested": "2020-01-01T00:00:00Z"}}, refresh=True)
     pending = next(one for one in json.loads(there.type("check", "--json").stdout) if one["about"] == "pending")
@@ -245,7 +243,7 @@ WIDE = 500
 
 @pytest.fixture(scope="module")
 def wide_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """500 features with long names: their list alone is 20 times what a URL takes."""
+    """Settings for a model with 500 long feature names; their list is 20 times as long as a URL may be."""
     features = tuple(
         Feature(
             f"measurement_{number:03d}_of_a_long_name",
@@ -287,7 +285,7 @@ def wide_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, s
 def test_a_model_with_500_features_predicts_on_documents_of_more_than_4_kb(
     desk: Desk, es: Elasticsearch, namespace: str, wide_model: dict[str, str]
 ) -> None:
-    """No list of fields stands in a URL: from the line to the prediction, `rescore` and `labels export`."""
+    """From the line to the prediction, `rescore` and `labels export`, no request has a list of fields in its URL."""
     patient = {"ELASTICSEARCH_TIMEOUT_S": f"{WAIT_S:g}"}  # a busy machine may need longer than a user would wait
     wide = Desk(desk.folder, {**desk.settings, **wide_model, **patient})
     provisioned = wide.type("provision")

@@ -1,4 +1,4 @@
-"""The wheel in an empty environment, used in a folder whose own packages have the names of ours."""
+"""The wheel works in an empty environment, in a folder with packages that have the same names as ours."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PRODUCT = OURS | {"models", "oversight"}
 
 
 def run(*words: str | Path, cwd: Path, **environment: str) -> str:
-    """Run a program to its end, which must be a good one; what it prints."""
+    """Run a program, which must exit with 0; returns its output."""
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith((*OUR_SETTINGS, "PYTHON", "VIRTUAL_"))
     }
@@ -29,14 +29,14 @@ def run(*words: str | Path, cwd: Path, **environment: str) -> str:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from this tree."""
+    """A wheel built from this tree."""
     folder = tmp_path_factory.mktemp("wheel")
     return build(copy_sources(folder / "source"), folder / "wheels")
 
 
 @pytest.fixture(scope="module")
 def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`oversight`, installed with the packages of `make demo` and nothing else."""
+    """Path of `oversight`, installed with only the packages of `make demo`."""
     environment = tmp_path_factory.mktemp("environment") / "venv"
     python = environment / "bin" / "python"
     run(sys.executable, "-m", "venv", "--without-pip", environment, cwd=ROOT)
@@ -48,7 +48,7 @@ def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A user's folder. Whoever imports one of its packages in the place of ours fails."""
+    """A user's folder with packages that have the names of our packages and raise an error at import."""
     for name in ("console", "training", "contract"):
         package = tmp_path / name
         package.mkdir()
@@ -58,14 +58,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_wheel_holds_the_product_alone(wheel: Path) -> None:
-    """No test, no generator of a page, no benchmark. Each package except these two is one that we find first."""
+def test_a_wheel_contains_only_the_product(wheel: Path) -> None:
+    """It has no tests, page generators or benchmarks."""
     with zipfile.ZipFile(wheel) as archive:
         folders = {name.split("/")[0] for name in archive.namelist()}
     assert {name for name in folders if not name.endswith(".dist-info")} == PRODUCT
 
 
-def test_packages_of_the_user_are_not_taken_for_ours(program: Path, folder: Path) -> None:
+def test_packages_of_the_user_do_not_replace_ours(program: Path, folder: Path) -> None:
     module = (program.with_name("python"), "-m", "oversight")
     for command, environment in (
         ((program,), {}),
@@ -77,7 +77,7 @@ def test_packages_of_the_user_are_not_taken_for_ours(program: Path, folder: Path
 
 
 def test_the_demo_runs_in_such_a_folder(program: Path, folder: Path) -> None:
-    """It starts the service, the watcher and the console, each a process of its own."""
+    """It starts the service, the watcher and the console as separate processes."""
     shown = run(
         program,
         "demo",

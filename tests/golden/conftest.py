@@ -1,5 +1,5 @@
-"""Three installations for each engine, in which all golden cases run: those of `flow/` under a model without content
-columns, those of `pump/` under one that reads dates, booleans and gaps.
+"""Three installations on each engine for the golden cases: `flow/` has a model without content columns, `pump/` a model
+with dates, booleans and missing values.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from tests.waiting import WAIT_S
 
 GOLDEN_NAMESPACE = f"golden{uuid.uuid4().hex[:8]}"
 MODELS: dict[str, ModelContract] = {"": KDD99, "flow": FLOW, "pump": MIXED}
-"""The models that golden cases run under; those of the first are in all groups that do not have a model's name."""
+"""The model of each group of cases; groups that are not listed use the first."""
 
 
 def namespace_of(group: str) -> str:
-    """The installation that a group of cases runs in."""
+    """The installation for a group of cases."""
     return f"{GOLDEN_NAMESPACE}{group}" if group in MODELS else GOLDEN_NAMESPACE
 
 
 @pytest.fixture(scope="session")
 def client_of(embedded_url: str) -> Iterator[Callable[[str], Elasticsearch]]:
-    """A client of the engine at an address, provisioned when it is first asked for; the embedded one ends after it."""
+    """Gives a client for the engine at an address. The first call for an engine provisions it."""
     with ExitStack() as at_the_end:
 
         @cache
@@ -48,11 +48,11 @@ def client_of(embedded_url: str) -> Iterator[Callable[[str], Elasticsearch]]:
 
 @pytest.fixture(scope="session", params=["embedded", pytest.param("opensearch", marks=pytest.mark.opensearch)])
 def provisioned(request: pytest.FixtureRequest, client_of: Callable[[str], Elasticsearch]) -> Elasticsearch:
-    """A client of each engine in turn, provisioned."""
+    """A client for each provisioned engine in turn."""
     return client_of(request.getfixturevalue(f"{request.param}_url"))
 
 
 @pytest.fixture(scope="session")
 def provisioned_streams(opensearch_url: str, client_of: Callable[[str], Elasticsearch]) -> Elasticsearch:
-    """A client of the engine that has data streams and refuses what Elasticsearch refuses, provisioned."""
+    """A client for the provisioned engine that has data streams and the limits of Elasticsearch."""
     return client_of(opensearch_url)

@@ -1,13 +1,13 @@
-"""Golden cases: an incoming event beside the document that the pipelines make of it, the same on every engine.
+"""Golden cases: an incoming event, and the document that the pipelines must make of it on every engine.
 
     GROUP/CASE.log             a raw line, shipped as `message`  ┐
     GROUP/CASE.json            a document as a shipper sends it  ┴─▶ GROUP/CASE-expected.json   (null: dropped)
 
-The model reads all 41 columns of KDD, in the group `flow` the 28 without the content columns, in `pump` dates,
-booleans, words that are whole numbers, and values that may be missing. What is in `limits` meets
-the limits of a real engine, which the embedded one has not; there `{"<repeated>": [value, count]}` stands for a long
-list. In `rewrites` are stored documents that run through again under the name of their backing index. `make golden`
-rewrites what is expected; the diff is the review.
+The model reads all 41 columns of KDD Cup 99; in the group `flow` the 28 without the content columns; in `pump` dates,
+booleans, words that are integers, and values that may be missing. The cases in `limits` reach limits that only a real
+engine has; there `{"<repeated>": [value, count]}` is a long list. The cases in `rewrites` are stored documents that run
+through the pipelines again under the name of their backing index. `make golden` rewrites the expected documents; review
+the diff.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ LIMITS = [path for path in INPUTS if path.parent.name == "limits"]
 REWRITES = [path for path in INPUTS if path.parent.name == "rewrites"]
 REPEATED = "<repeated>"
 COPY_OF_A_FAILED_EVENT = "copy-of-a-failed-event"
-"""Its line can be parsed, which happens when it runs through again as a stored document."""
+"""The pipelines can parse its line when it runs through them again as a stored document, so it changes."""
 Simulated = list[tuple[str, list[Path], list[dict[str, Any] | None]]]
 
 
@@ -57,12 +57,12 @@ def _repeated(value: Any) -> Any:
 
 
 def expectation(path: Path) -> Path:
-    """File of the expected document."""
+    """Path of the expected document."""
     return path.with_name(f"{path.stem}{SUFFIX}.json")
 
 
 def expected(path: Path) -> Any:
-    """The expected document; None where the event is dropped."""
+    """The expected document; None if the pipelines drop the event."""
     return json.loads(expectation(path).read_text(encoding="utf-8"))
 
 
@@ -78,12 +78,12 @@ def groups() -> list[tuple[str, list[Path]]]:
 
 @pytest.fixture(scope="session")
 def simulated(provisioned: Elasticsearch) -> Simulated:
-    """What an engine makes of all cases: installation, cases, their documents."""
+    """The results of an engine for all cases: installation, cases, their documents."""
     return [(namespace, paths, simulate(provisioned, namespace, map(event, paths))) for namespace, paths in groups()]
 
 
 def test_every_event_becomes_the_expected_document(simulated: Simulated) -> None:
-    """The pipelines give the same on every engine; all cases that differ are named at once."""
+    """The pipelines give the same document on every engine. A failure lists all cases that differ."""
     found = {
         path: comparable(result, namespace)
         for namespace, paths, results in simulated
@@ -94,10 +94,10 @@ def test_every_event_becomes_the_expected_document(simulated: Simulated) -> None
 
 @pytest.mark.opensearch
 def test_every_event_at_an_engines_limit_becomes_the_expected_document(provisioned_streams: Elasticsearch) -> None:
-    """Integers beyond 64 bits stop every script, a million items the walk over them: the line is kept all the same."""
+    """An integer beyond 64 bits stops every script, and a million items stop the loop over them; the line is kept."""
     items = provisioned_streams.bulk(
         index=stream_name(GOLDEN_NAMESPACE), operations=creations(map(event, LIMITS)), refresh=True
-    )["items"]  # `_simulate` cannot show such an integer
+    )["items"]  # `_simulate` cannot return such an integer
     places = [{"_index": item["create"]["_index"], "_id": item["create"]["_id"]} for item in items]
     stored = provisioned_streams.mget(docs=places)["docs"]
     found = {
@@ -108,7 +108,7 @@ def test_every_event_at_an_engines_limit_becomes_the_expected_document(provision
 
 @pytest.mark.opensearch
 def test_every_rewrite_becomes_the_expected_document(provisioned_streams: Elasticsearch) -> None:
-    """What was predicted stays as it is; what failed is parsed again and keeps arrival and verdict."""
+    """A predicted document stays unchanged; a failed one is parsed again and keeps its arrival time and verdict."""
     results = simulate(
         provisioned_streams, GOLDEN_NAMESPACE, map(event, REWRITES), index=backing_index(GOLDEN_NAMESPACE)
     )
@@ -122,7 +122,7 @@ def backing_index(namespace: str) -> str:
 
 
 def _differing(found: dict[Path, Any]) -> dict[str, Any]:
-    """Documents that are not as expected, by their case; `make golden` writes them down instead."""
+    """Documents that differ from the expected ones, by case; `make golden` writes them instead."""
     if REWRITE:
         for path, document in found.items():
             text = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False)
@@ -130,10 +130,8 @@ def _differing(found: dict[Path, Any]) -> dict[str, Any]:
     return {str(path.relative_to(HERE)): document for path, document in found.items() if document != expected(path)}
 
 
-def test_a_stored_document_runs_through_again_without_a_change(
-    provisioned: Elasticsearch, simulated: Simulated
-) -> None:
-    """The pipeline is idempotent: run over what it stored it gives the same once more."""
+def test_a_stored_document_does_not_change_in_a_second_run(provisioned: Elasticsearch, simulated: Simulated) -> None:
+    """The pipelines are idempotent: a stored document stays the same."""
     differing = []
     has_streams = provisioned.indices.resolve_index(name=stream_name(GOLDEN_NAMESPACE)).body["data_streams"]
     for namespace, paths, results in simulated:
@@ -143,7 +141,7 @@ def test_a_stored_document_runs_through_again_without_a_change(
             if document is not None and path.stem != COPY_OF_A_FAILED_EVENT
         ]
         second = simulate(provisioned, namespace, first, index=backing_index(namespace))
-        if not has_streams:  # there each write through a pipeline counts as a new document, which arrives now
+        if not has_streams:  # then each write through a pipeline counts as a new document with a new arrival time
             first, second = ([comparable(document, namespace) for document in run] for run in (first, second))
         differing += [(one, two) for one, two in zip(first, second, strict=True) if one != two]
     assert differing == []
@@ -151,8 +149,8 @@ def test_a_stored_document_runs_through_again_without_a_change(
 
 @pytest.mark.opensearch
 @pytest.mark.parametrize("group", [0, 1, 2], ids=["all", "flow", "pump"])
-def test_no_event_is_refused_and_all_can_be_found(provisioned_streams: Elasticsearch, group: int) -> None:
-    """What the simulation gives is what a data stream stores, and its status, feature and failure are searchable."""
+def test_every_event_is_stored_and_searchable(provisioned_streams: Elasticsearch, group: int) -> None:
+    """A data stream stores the simulated document; its status, feature and failure are searchable."""
     namespace, paths = groups()[group]
     es, stream = provisioned_streams, stream_name(namespace)
     answer = es.bulk(index=stream, operations=creations(map(event, paths)), refresh=True)
@@ -180,8 +178,8 @@ def test_no_event_is_refused_and_all_can_be_found(provisioned_streams: Elasticse
             assert found[feature] == [lookup(again, feature)], path
 
 
-def test_what_our_shippers_send_takes_the_short_way(provisioned: Elasticsearch) -> None:
-    """A field that `es_pipelines/definition/plain_row.py` does not know makes every event of a shipper some ten times
+def test_events_of_our_shippers_take_the_short_way(provisioned: Elasticsearch) -> None:
+    """A field that `es_pipelines/definition/plain_row.py` does not know makes each event of a shipper about ten times
     as expensive.
     """
     ours = {
@@ -199,12 +197,12 @@ def test_what_our_shippers_send_takes_the_short_way(provisioned: Elasticsearch) 
 
 
 def test_every_failure_code_has_a_case() -> None:
-    """A code that no case shows may be dead."""
+    """A code without a case may be unused."""
     documents = [document for document in map(expected, INPUTS) if document is not None]
     assert {document["error"]["type"] for document in documents if "error" in document} == set(CODES)
 
 
 def test_no_expected_document_is_left_without_its_event() -> None:
-    """A renamed case must not leave its expectation behind."""
+    """A renamed case must not leave its expected document behind."""
     known = {expectation(path) for path in INPUTS}
     assert [path for path in HERE.glob(f"*/*{SUFFIX}.json") if path not in known] == []

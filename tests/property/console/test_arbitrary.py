@@ -1,4 +1,4 @@
-"""Whatever stands in addresses, documents and answers, the console answers with JSON that shows text as text."""
+"""For any address, document and search response, the console answers with JSON that shows text as text."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ DOCUMENTS = st.recursive(JSON, lambda inner: st.dictionaries(NAMES, inner, max_s
 
 
 @given(value=TEXTS)
-def test_shown_text_has_no_mark_that_a_reader_would_not_see(value: str) -> None:
+def test_shown_text_has_no_invisible_characters(value: str) -> None:
     shown_text = visible(value)
     assert all(unicodedata.category(letter) not in ("Cc", "Cf", "Cs", "Zl", "Zp") for letter in shown_text)
     assert 1 <= len(label(value)) <= LONGEST
@@ -64,8 +64,8 @@ def test_shown_text_has_no_mark_that_a_reader_would_not_see(value: str) -> None:
         st.tuples(st.sampled_from(["from", "to", "user", "family", "label", "status", "x"]), TEXTS), max_size=6
     ),
 )
-def test_any_address_is_understood_or_refused_in_one_line(page: Any, pairs: list[tuple[str, str]]) -> None:
-    """A search is made of it by `terms` and `range` alone; a value of an address is never a query."""
+def test_any_address_is_accepted_or_rejected_in_one_line(page: Any, pairs: list[tuple[str, str]]) -> None:
+    """A search uses only `terms` and `range`; a value of an address is never a query."""
     scope, refused = SCOPE, ""
     try:
         scope = scope_of(asked(MultiDict(pairs), page), now_ms=NOW_MS)
@@ -81,13 +81,13 @@ def test_any_address_is_understood_or_refused_in_one_line(page: Any, pairs: list
 @given(hit=DOCUMENTS)
 def test_any_document_has_a_story(hit: Any) -> None:
     source = hit if isinstance(hit, dict) else {"x": hit}
-    told = story({"_index": "i", "_id": "1", "_source": source}, contract(), shown().boards.colours)
-    assert orjson.dumps(told)
+    found = story({"_index": "i", "_id": "1", "_source": source}, contract(), shown().boards.colours)
+    assert orjson.dumps(found)
 
 
 @settings(max_examples=60)
 @given(panel=PANELS, text=TEXTS, count=st.integers(0, 10**12))
-def test_any_value_of_a_field_makes_rows_and_a_chart(panel: Panel, text: str, count: int) -> None:
+def test_any_field_value_gives_rows_and_a_chart(panel: Panel, text: str, count: int) -> None:
     searched = body(panel, SCOPE)
     found = answer(_replaced(made_up(searched.get("aggs", {}), count=count), text), total=count)
     found["hits"]["hits"] = [
@@ -102,8 +102,8 @@ def test_any_value_of_a_field_makes_rows_and_a_chart(panel: Panel, text: str, co
 
 @settings(max_examples=25)
 @given(contract=CONTRACTS)
-def test_the_pages_of_any_model_are_searched_and_drawn(contract: ModelContract) -> None:
-    """Its own labels and families, in its own colours."""
+def test_the_pages_of_any_model_have_data(contract: ModelContract) -> None:
+    """With the labels, families and colours of that model."""
     made = show(contract)
     for page in made.pages:
         for panel in page.panels:
@@ -112,7 +112,7 @@ def test_the_pages_of_any_model_are_searched_and_drawn(contract: ModelContract) 
 
 
 def _replaced(part: Any, text: str) -> Any:
-    """The same answer in which every value of a field is this text."""
+    """The same answer with this text as every field value."""
     if isinstance(part, dict):
         return {
             key: text if key == "key" and isinstance(value, str) else _replaced(value, text)

@@ -1,1 +1,1 @@
-"""Tests of the enrich service."""
+"""Property tests of the enrich service."""

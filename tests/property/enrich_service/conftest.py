@@ -1,4 +1,4 @@
-"""The small artifact that these tests share."""
+"""A small artifact that these tests share."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from tests.artifacts import write_model
 
 @pytest.fixture(scope="session")
 def turbine_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An artifact of another domain than the shipped one."""
+    """An artifact from another domain than the shipped one."""
     return write_model(tmp_path_factory.mktemp("turbine") / "model.onnx")
 
 
 @pytest.fixture(scope="session")
 def enricher(turbine_model: Path) -> Enricher:
-    """All that answers for that model."""
+    """An enricher for that model."""
     return Enricher(load(turbine_model))
 
 
 @pytest.fixture(scope="session")
 def client(turbine_model: Path) -> FlaskClient:
-    """A client of the routes, without a server between."""
+    """A test client of the routes, without a server."""
     return create_app(load(turbine_model), ServeSettings()).test_client()

@@ -1,4 +1,4 @@
-"""Laws that hold for whatever a client sends."""
+"""Laws that hold for all requests of a client."""
 
 from __future__ import annotations
 
@@ -79,12 +79,12 @@ DAMAGES: list[Callable[[dict[str, Any], str, Any], Any]] = [
     lambda source, name, value: source.update({name: 10**400}),
     lambda source, name, value: source.update({name: "\ud800"}),
 ]
-"""Done to a document at its top: beside a nested one they are a second spelling."""
+"""Changes at the top level of a document; if the field is also nested, they add a second spelling."""
 
 
 @st.composite
 def spelled(draw: st.DrawFn, sources: st.SearchStrategy[dict[str, Any]], *, damaged: bool = False) -> dict[str, Any]:
-    """A document in any spelling, perhaps with one mistake."""
+    """A document in any spelling, optionally with one error."""
     source = dict(SPELLINGS[draw(st.sampled_from(sorted(SPELLINGS)))](draw(sources)))
     if damaged:
         draw(st.sampled_from(DAMAGES))(source, draw(st.sampled_from(TURBINE.fields)), draw(NUMBERS))
@@ -103,7 +103,7 @@ def shuffled(source: dict[str, Any], order: Any) -> dict[str, Any]:
 
 
 def assert_close(left: Any, right: Any) -> None:
-    """Equal but for the last digits of probabilities, which the size of a batch may touch."""
+    """Equal except for the last digits of probabilities, which may depend on the batch size."""
     flat_left, flat_right = dict(leaves(copy.deepcopy(left))), dict(leaves(copy.deepcopy(right)))
     assert flat_left.keys() == flat_right.keys()
     for name, value in flat_left.items():
@@ -133,25 +133,23 @@ def test_the_spelling_of_fields_changes_nothing(enricher: Enricher, source: dict
 
 @given(sources=st.lists(SOURCES | ODD_SOURCES, max_size=8), cut=st.integers(0, 8))
 def test_a_batch_equals_its_parts(enricher: Enricher, sources: list[dict[str, Any]], cut: int) -> None:
-    """How the watcher cuts its pages must not change a verdict."""
+    """The watcher's page size does not change a verdict."""
     parts = [*enriched(enricher, *sources[:cut]), *enriched(enricher, *sources[cut:])]
     for whole, part in zip(enriched(enricher, *sources), parts, strict=True):
         assert_close({**whole, "id": ""}, {**part, "id": ""})
 
 
 @given(sources=st.lists(spelled(SOURCES) | spelled(SOURCES, damaged=True) | ODD_SOURCES, max_size=20))
-def test_a_page_read_at_once_equals_its_documents_read_one_by_one(
-    enricher: Enricher, sources: list[dict[str, Any]]
-) -> None:
-    """Whatever spellings and mistakes a page mixes."""
+def test_a_page_equals_its_documents_one_by_one(enricher: Enricher, sources: list[dict[str, Any]]) -> None:
+    """For any mix of spellings and errors in a page."""
     results = enriched(enricher, *sources)
     for source, result in zip(sources, results, strict=True):
         assert_close({**result, "id": "0"}, one(enricher, source))
 
 
 @given(source=spelled(SOURCES) | spelled(SOURCES, damaged=True) | ODD_SOURCES)
-def test_a_document_is_read_as_it_is_field_by_field(source: dict[str, Any]) -> None:
-    """The typed decoder and the rule for every value give the same row, or the same error."""
+def test_the_typed_decoder_equals_reading_field_by_field(source: dict[str, Any]) -> None:
+    """Both give the same row or the same error."""
     reader = FeatureReader(TURBINE)
     rows = reader.read([json.dumps(source).encode()])
     found = []
@@ -165,8 +163,8 @@ def test_a_document_is_read_as_it_is_field_by_field(source: dict[str, Any]) -> N
 
 
 @given(source=SOURCES, gone=st.sampled_from(TURBINE.fields))
-def test_an_absent_field_names_itself(enricher: Enricher, source: dict[str, Any], gone: str) -> None:
-    """The operator reads which field to map."""
+def test_the_error_names_a_missing_field(enricher: Enricher, source: dict[str, Any], gone: str) -> None:
+    """So the operator knows which field to map."""
     rest = {name: value for name, value in leaves(source) if name != gone}
     error = one(enricher, rest)["error"]
     assert (error["type"], error["field"]) == ("missing_feature", gone)
@@ -180,7 +178,7 @@ def test_an_absent_field_names_itself(enricher: Enricher, source: dict[str, Any]
     ),
 )
 def test_an_unseen_category_is_a_warning_and_no_error(enricher: Enricher, source: dict[str, Any], word: str) -> None:
-    """New services appear on networks; the model still answers, and says that it did not know this one."""
+    """Networks get new services; the model still predicts, with a warning."""
     try:
         word.encode()
     except UnicodeEncodeError:
@@ -193,7 +191,7 @@ def test_an_unseen_category_is_a_warning_and_no_error(enricher: Enricher, source
 
 @given(source=SOURCES)
 def test_every_answer_is_a_probability(enricher: Enricher, source: dict[str, Any]) -> None:
-    """Whatever the numbers, probability, novelty and risk stay inside their scales."""
+    """For any numbers, probability, novelty and risk stay within their ranges."""
     fields = one(enricher, source)["fields"]
     prediction = fields["oversight"]["prediction"]
     assert 0 <= prediction["probability"] <= 1
@@ -205,7 +203,7 @@ def test_every_answer_is_a_probability(enricher: Enricher, source: dict[str, Any
 @given(page=PAGES)
 @settings(max_examples=200)
 def test_any_documents_give_one_result_each_in_order(client: FlaskClient, page: list[dict[str, Any]]) -> None:
-    """Never a 500, never a document without its answer."""
+    """The service never answers 500 and never leaves a document out."""
     answer = client.post("/v1/enrich", data=json.dumps({"documents": page}), content_type="application/json")
     assert answer.status_code == 200
     results = json.loads(answer.get_data())["results"]
@@ -218,8 +216,8 @@ def test_any_documents_give_one_result_each_in_order(client: FlaskClient, page: 
     | st.fixed_dictionaries({"documents": JSON | st.lists(JSON | st.fixed_dictionaries({"id": JSON, "source": JSON}))})
 )
 @settings(max_examples=200)
-def test_any_json_is_answered_or_refused_in_words(client: FlaskClient, body: Any) -> None:
-    """200 or 422: it is JSON, so nothing else fits."""
+def test_any_json_is_answered_or_rejected_with_a_message(client: FlaskClient, body: Any) -> None:
+    """The status is 200 or 422, because the body is JSON."""
     answer = client.post("/v1/enrich", data=json.dumps(body), content_type="application/json")
     assert answer.status_code in (200, 422)
     if answer.status_code == 422:
@@ -231,8 +229,10 @@ def test_any_json_is_answered_or_refused_in_words(client: FlaskClient, body: Any
     encoding=st.sampled_from(["", "gzip", "br"]),
     kind=st.sampled_from(["application/json", "text/html"]),
 )
-def test_any_bytes_are_answered_or_refused_in_words(client: FlaskClient, body: bytes, encoding: str, kind: str) -> None:
-    """Never a 500, and always JSON."""
+def test_any_bytes_are_answered_or_rejected_with_a_message(
+    client: FlaskClient, body: bytes, encoding: str, kind: str
+) -> None:
+    """The answer is never a 500 and always JSON."""
     answer = client.post("/v1/enrich", data=body, content_type=kind, headers={"Content-Encoding": encoding})
     assert answer.status_code in (200, 400, 413, 415, 422)
     assert answer.get_json() is not None
@@ -240,7 +240,7 @@ def test_any_bytes_are_answered_or_refused_in_words(client: FlaskClient, body: b
 
 @given(path=st.text(max_size=20), method=st.sampled_from(["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"]))
 def test_any_path_is_answered_in_json(client: FlaskClient, path: str, method: str) -> None:
-    """404 or 405 in our form, never an HTML page."""
+    """The answer is JSON, also for 404 and 405, never an HTML page."""
     answer = client.open("/v1/" + path.encode("utf-8", "replace").decode(), method=method)
     assert answer.status_code in (200, 404, 405, 308, 400)
     assert answer.content_type == "application/json" or answer.status_code == 308

@@ -1,4 +1,4 @@
-"""Whatever JSON document a shipper sends, a data stream stores it, pending or failed."""
+"""A data stream stores any JSON document of a shipper, as pending or failed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.waiting import WAIT_S
 
 NAMESPACE = f"refusal{uuid.uuid4().hex[:8]}"
 NAMES = sorted({part for field in FIELDS for part in (field.name, field.name.split(".")[0])} | {"message", "kdd99"})
-"""Fields of the mapping, dotted, and the objects that hold them: where shapes can clash."""
+"""Dotted fields of the mapping, and their parent objects: names where types can conflict."""
 
 keys = st.one_of(
     st.sampled_from(NAMES),
@@ -33,7 +33,7 @@ keys = st.one_of(
     st.text(max_size=6),
 )
 numbers = st.one_of(st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False, allow_infinity=False))
-"""Integers beyond 64 bits are left out: OpenSearch itself refuses them before the first processor runs."""
+"""Without integers beyond 64 bits: OpenSearch rejects them before the first processor runs."""
 scalars = st.one_of(
     st.none(), st.booleans(), numbers, st.text(max_size=12), st.sampled_from(["192.0.2.1", "2024-05-01", LINE])
 )
@@ -69,8 +69,8 @@ def es(opensearch_url: str) -> Iterator[Elasticsearch]:
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
 @given(batch=batches)
-def test_no_document_is_refused(es: Elasticsearch, batch: list[dict[str, Any]]) -> None:
-    """A refused document is a lost one, so shapes, keys and depths that the mapping does not take are set aside."""
+def test_no_document_is_rejected(es: Elasticsearch, batch: list[dict[str, Any]]) -> None:
+    """A rejected document would be lost, so the pipelines move values aside that the mapping would reject."""
     items = [item["create"] for item in es.bulk(index=stream_name(NAMESPACE), operations=creations(batch))["items"]]
     refused = [
         (json.dumps(document), item["error"]) for document, item in zip(batch, items, strict=True) if "error" in item

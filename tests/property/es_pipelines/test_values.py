@@ -1,11 +1,10 @@
-"""One rule says what counts as a feature's value: the pipelines and the enrich service give the same verdict on every
-document.
+"""The pipelines and the enrich service accept the same values of features and reject the others with the same code.
 
     document ─┬─▶ _ingest/pipeline/_simulate ──▶ stored document, or error.type ┐
               │                 └──────▶ POST /v1/enrich ──▶ fields ────────────┼─ the same code, or the same fields
               └─▶ POST /v1/enrich ──▶ fields, or error.type ────────────────────┘
 
-Two stored documents that the model answers alike, to the last digit, have the same values.
+If the model gives exactly the same answer for both documents, they have the same values.
 """
 
 from __future__ import annotations
@@ -83,7 +82,7 @@ ODD: tuple[Any, ...] = (
     [{"x": 1}],
     [None],
 )
-"""Values that people send where a number or a word belongs."""
+"""Values that may be sent in the place of a number or a word."""
 
 ODDER: tuple[Any, ...] = (
     *ODD,
@@ -150,7 +149,7 @@ ODDER: tuple[Any, ...] = (
     253_370_764_799_999,
     253_370_764_800_000,
 )
-"""And where a boolean, a date or a word that is a whole number belongs."""
+"""Values that may be sent in the place of a boolean, a date or a word that is an integer."""
 
 scalars = st.one_of(
     st.sampled_from(ODD),
@@ -204,7 +203,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module", params=["embedded", pytest.param("opensearch", marks=pytest.mark.opensearch)])
 def engine(request: pytest.FixtureRequest) -> Iterator[Elasticsearch]:
-    """An engine with the pipelines of that model."""
+    """An engine with the pipelines of both models."""
     with Elasticsearch(request.getfixturevalue(f"{request.param}_url"), request_timeout=WAIT_S) as es:
         for contract, namespace in ((TURBINE, NAMESPACE), (MIXED, PUMPS)):
             provision(es, contract, namespace=namespace)
@@ -215,13 +214,13 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Elasticsearch]:
 
 @pytest.fixture(scope="module")
 def pump_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A service whose model reads dates, booleans, whole numbers as words, and documents with gaps."""
+    """Address of a service whose model reads dates, booleans, integers as words, and missing values."""
     with enrich_service(write_task(tmp_path_factory.mktemp("pump"), "mixed")) as url:
         yield url
 
 
 def enriched(url: str, sources: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What the service answers for each document."""
+    """The service's result for each document."""
     connection = HTTPConnection(urlsplit(url).netloc, timeout=WAIT_S)
     body = json.dumps({"documents": [{"id": str(at), "source": source} for at, source in enumerate(sources)]})
     connection.request("POST", "/v1/enrich", body, {"Content-Type": "application/json"})
@@ -236,10 +235,10 @@ def enriched(url: str, sources: list[dict[str, Any]]) -> list[dict[str, Any]]:
 )
 @given(batch=st.lists(documents, min_size=1, max_size=20))
 @example(batch=EACH)
-def test_pipeline_and_service_give_one_verdict(
+def test_pipeline_and_service_give_the_same_result(
     engine: Elasticsearch, service: str, batch: list[dict[str, Any]]
 ) -> None:
-    """The accepted value, or the code of the error; a document that passes the pipeline passes the service."""
+    """The same value or the same error code; a document that passes the pipelines also passes the service."""
     stored = [document or {} for document in simulate(engine, NAMESPACE, batch)]
     of_stored = enriched(service, [{"turbine": document.get("turbine", {})} for document in stored])
     for source, document, sent, again in zip(batch, stored, enriched(service, batch), of_stored, strict=True):
@@ -249,8 +248,8 @@ def test_pipeline_and_service_give_one_verdict(
             assert sent["fields"] == again["fields"], (source, document["turbine"])
 
 
-def test_every_kind_of_verdict_is_among_the_examples(service: str) -> None:
-    """Otherwise the comparison above could hold for one kind alone."""
+def test_the_examples_cover_every_kind_of_result(service: str) -> None:
+    """Otherwise the test above might compare only one kind."""
     codes = {result.get("error", {}).get("type") for result in enriched(service, EACH)}
     assert codes == {None, "missing_feature", "not_a_number", "not_finite", "not_a_word"}
 
@@ -260,10 +259,10 @@ def test_every_kind_of_verdict_is_among_the_examples(service: str) -> None:
 )
 @given(batch=st.lists(pumps, min_size=1, max_size=20))
 @example(batch=EACH_PUMP)
-def test_both_agree_on_dates_booleans_whole_numbers_and_gaps(
+def test_both_agree_on_dates_booleans_integers_and_missing_values(
     engine: Elasticsearch, pump_service: str, batch: list[dict[str, Any]]
 ) -> None:
-    """As above; a document without any value is no event to the pipelines, so it is left out."""
+    """Leaves out documents without any value, because the pipelines drop them."""
     batch = [pump for pump in batch if not all(is_missing(value) for value in pump.values())]
     stored = [document or {} for document in simulate(engine, PUMPS, [{"pump": pump} for pump in batch])]
     of_stored = enriched(pump_service, [{"pump": document.get("pump", {}), "@timestamp": SHIFT} for document in stored])
@@ -277,8 +276,8 @@ def test_both_agree_on_dates_booleans_whole_numbers_and_gaps(
         assert type(document["pump"].get("open")) in (bool, type(None)) or document["pump"]["open"] in ("true", "false")
 
 
-def test_every_kind_of_value_is_among_the_pumps(pump_service: str) -> None:
-    """Otherwise the comparison above could hold for one kind alone."""
+def test_the_pumps_cover_every_kind_of_result(pump_service: str) -> None:
+    """Otherwise the test above might compare only one kind."""
     results = enriched(pump_service, [{"pump": pump, "@timestamp": SHIFT} for pump in EACH_PUMP])
     codes = {result.get("error", {}).get("type") for result in results}
     expected = {"missing_feature", "not_a_number", "not_finite", "not_a_word", "not_a_boolean", "not_a_date"}

@@ -1,4 +1,4 @@
-"""A dotted field is found in every spelling, and two spellings in one document are refused."""
+"""A field is found in every spelling, nested or dotted; two spellings in one document are rejected."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ values = st.one_of(st.none(), st.integers(), st.text(max_size=3), st.booleans(),
 
 
 def _spell(parts: list[str], cuts: list[bool], value: Any) -> dict[str, Any]:
-    """The document that holds the value, nested where `cuts` says so and dotted elsewhere."""
+    """A document with the value; `cuts` decides for each level whether it is nested or dotted."""
     groups = [[parts[0]]]
     for part, cut in zip(parts[1:], cuts, strict=False):
         if cut:
@@ -49,7 +49,7 @@ def test_an_absent_field_gives_the_default() -> None:
 @pytest.mark.parametrize(
     "document", [{"a": {"b": 1}, "a.b": 1}, {"a": {"b": {"c": 1}, "b.c": 2}}, {"a.b": {"c": 1}, "a": {"b": {"c": 1}}}]
 )
-def test_two_spellings_of_one_field_are_refused(document: dict[str, Any]) -> None:
+def test_two_spellings_of_one_field_are_rejected(document: dict[str, Any]) -> None:
     path = ".".join(next(iter(leaves(document)))[0].split("."))
     with pytest.raises(AmbiguousFieldError, match="keep the nested spelling"):
         lookup(document, path)

@@ -1,4 +1,4 @@
-"""Laws of the usual reasons: they save runs of the model and never hide a heavier reason than they promise."""
+"""Laws of usual reasons: they save runs of the model, and hide a heavier reason only behind a usual fall."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def contract_of(n_numeric: int, n_words: int) -> ModelContract:
 
 
 def graph_of(n_numeric: int, n_words: int) -> onnx.GraphProto:
-    """A small network with a hidden layer over numbers and words; its weights are drawn."""
+    """A small network with a hidden layer over numbers and words, and random weights."""
     rng = np.random.default_rng(n_numeric * 1000 + n_words)
     constants = {"inner": rng.normal(0, 1, (n_numeric + n_words, 8)), "outer": rng.normal(0, 1, (8, len(LABELS)))}
     nodes, inputs, parts = [], [], []
@@ -90,13 +90,13 @@ def with_usual(artifact: Artifact, names: tuple[str, ...], fall: float) -> Artif
     return replace(artifact, contract=replace(artifact.contract, labels=labels))
 
 
-def told(artifact: Artifact, rows: Rows) -> list[list[str]]:
+def reasons_of(artifact: Artifact, rows: Rows) -> list[list[str]]:
     closest = artifact.run(*rows)["probabilities"].argmax(axis=1)
     return Explainer(artifact).reasons(*rows, closest, np.zeros(len(closest), np.bool_))
 
 
 def first_falls(artifact: Artifact, rows: Rows) -> NDArray[np.float64]:
-    """The fall of each row's first reason, -inf where there is none."""
+    """The fall of each row's first reason; -inf if it has none."""
     closest = artifact.run(*rows)["probabilities"].argmax(axis=1)
     places = Explainer(artifact).falls(*rows, closest, of_novelty=False)
     falls = np.full((len(closest), len(artifact.contract.features)), -np.inf)
@@ -112,13 +112,13 @@ def first_falls(artifact: Artifact, rows: Rows) -> NDArray[np.float64]:
 def test_a_fall_that_no_feature_reaches_gives_the_reasons_of_all_features(  # type: ignore[no-untyped-def]
     artifact_of, shape: tuple[int, int]
 ) -> None:
-    """Whatever the contract: one feature or 500, words alone or numbers alone."""
+    """For any contract: 1 feature or 500, only words or only numbers."""
     artifact = artifact_of(*shape)
     rows = rows_of(1, 12, *shape)
-    every = told(artifact, rows)
+    every = reasons_of(artifact, rows)
     assert any(every)
     names = tuple(feature.name for feature in artifact.contract.features[:2])
-    assert told(with_usual(artifact, names, ALL_FEATURES), rows) == every
+    assert reasons_of(with_usual(artifact, names, ALL_FEATURES), rows) == every
 
 
 @settings(max_examples=60, deadline=None)
@@ -148,5 +148,5 @@ def test_a_row_has_the_same_reasons_alone_and_in_a_page(  # type: ignore[no-unty
 ) -> None:
     numeric, words = rows_of(seed, 8, *shape)
     artifact = with_usual(artifact_of(*shape), (artifact_of(*shape).contract.features[-1].name,), fall)
-    page = told(artifact, (numeric, words))
-    assert page == [told(artifact, (numeric[i : i + 1], words[i : i + 1]))[0] for i in range(8)]
+    page = reasons_of(artifact, (numeric, words))
+    assert page == [reasons_of(artifact, (numeric[i : i + 1], words[i : i + 1]))[0] for i in range(8)]

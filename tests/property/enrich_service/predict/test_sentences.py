@@ -1,4 +1,4 @@
-"""Law: what a sentence says of the usual values is true of the very rows that they were counted from."""
+"""Law: a sentence about usual values is true for the rows from which the values were counted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from training.data.records import Records
 from training.report.describe import features
 
 Counted = list[tuple[float, str, int]]
-"""Value of `count`, word of `flag`, how often the row occurs."""
+"""Value of `count`, word of `flag`, and number of such rows."""
 
 rows = st.lists(
     st.tuples(
@@ -30,7 +30,7 @@ rows = st.lists(
 
 
 def described(normal: Counted) -> dict[str, Feature]:
-    """The two features as training describes them; one attack stands beside the normal rows."""
+    """The two features as training describes them, from the normal rows and one attack."""
     everything = [*normal, (700.0, "OTH", 5)]
     labels = np.array([NORMAL] * len(normal) + ["neptune"])
     records = Records(
@@ -45,10 +45,8 @@ def described(normal: Counted) -> dict[str, Feature]:
 
 @settings(deadline=None)
 @given(rows, st.integers(0, 12).map(float) | st.sampled_from([0.25, 0.5, 511.0, 700.0, 1e6]))
-def test_what_is_said_of_a_number_is_true(normal: Counted, value: float) -> None:
-    """`95 % of rows have at most 26`, `most rows have 1`, whatever the rows are; printed digits are a value that
-    occurs.
-    """
+def test_a_sentence_about_a_number_is_true(normal: Counted, value: float) -> None:
+    """`95 % of rows have at most 26` and `most rows have 1` are true; the printed number occurs in the rows."""
     text = number_words(described(normal)["count"], "rows")(value)
     values = np.array([number for number, _, _ in normal])
     weights = np.array([count for _, _, count in normal]) / sum(count for _, _, count in normal)
@@ -67,8 +65,8 @@ def test_what_is_said_of_a_number_is_true(normal: Counted, value: float) -> None
 
 @settings(deadline=None)
 @given(rows, st.sampled_from(["SF", "S0", "REJ", "RSTR", "OTH", "other"]))
-def test_what_is_said_of_a_word_is_true(normal: Counted, word: str) -> None:
-    """The share is that of the rows, rounded to whole percents; none is said of none only."""
+def test_a_sentence_about_a_word_is_true(normal: Counted, word: str) -> None:
+    """The share is that of the rows, rounded to whole percents. "none" means exactly zero rows."""
     text = word_words(described(normal)["flag"], "rows")(word)
     total = sum(count for _, _, count in normal)
     share = sum(count for _, found, count in normal if found == word) / total
@@ -77,9 +75,9 @@ def test_what_is_said_of_a_word_is_true(normal: Counted, word: str) -> None:
     elif "fewer than 1 % of rows have it" in text:
         assert 0 < share < 0.01
     else:
-        said = re.search(r"; (\d+) % of rows have it", text)
-        assert said, text
-        assert abs(share * 100 - int(said[1])) <= 1.0
+        printed = re.search(r"; (\d+) % of rows have it", text)
+        assert printed, text
+        assert abs(share * 100 - int(printed[1])) <= 1.0
     if most := re.search(r", (\d+) % have (\S+)$", text):
         usual = sum(count for _, found, count in normal if found == most[2]) / total
         assert usual >= 0.5 - 1e-6

@@ -1,4 +1,4 @@
-"""The normal form of any body: what an engine may make of it changes nothing, what a person may does."""
+"""The normal form of any body: it ignores changes by an engine and shows changes by a person."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ SETTINGS = st.dictionaries(NAMES, st.dictionaries(NAMES, st.booleans() | st.inte
 
 
 @given(BODIES)
-def test_a_normal_form_stays_as_it_is(body: Any) -> None:
-    """Normalised twice is normalised once, and going through JSON changes nothing."""
+def test_normalizing_is_idempotent(body: Any) -> None:
+    """A second normalization and a round trip through JSON change nothing."""
     once = normal.plain(body)
     assert normal.plain(once) == once
     assert digest(normal.plain(json.loads(json.dumps(body)))) == digest(once)
@@ -37,7 +37,7 @@ def test_a_normal_form_stays_as_it_is(body: Any) -> None:
 
 @given(SETTINGS)
 def test_settings_may_be_spelled_in_any_way(groups: dict[str, dict[str, Any]]) -> None:
-    """Nested below `index`, flat, as text: Elasticsearch takes one and gives back another."""
+    """Nested below `index`, flat, or as strings: Elasticsearch accepts one form and returns another."""
     flat = {f"index.{group}.{name}": value for group, values in groups.items() for name, value in values.items()}
     as_text = {name: json.dumps(value) for name, value in flat.items()}
     assert normal.settings({"index": groups}) == normal.settings(flat) == normal.settings(as_text)
@@ -45,8 +45,8 @@ def test_settings_may_be_spelled_in_any_way(groups: dict[str, dict[str, Any]]) -
 
 
 @given(st.data())
-def test_whatever_is_taken_out_of_a_resource_of_ours_is_seen(data: st.DataObject) -> None:
-    """No part of a pipeline or template is outside of what the hash covers."""
+def test_removing_any_option_changes_the_digest(data: st.DataObject) -> None:
+    """The digest covers every part of a pipeline."""
     ours = data.draw(st.sampled_from(PIPELINES))
     body = json.loads(json.dumps(ours))
     place = data.draw(st.integers(0, len(body["processors"]) - 1))
@@ -57,8 +57,8 @@ def test_whatever_is_taken_out_of_a_resource_of_ours_is_seen(data: st.DataObject
 
 
 @given(NAMES, st.text("0123456789abcdef", min_size=16, max_size=16), st.text(max_size=200))
-def test_our_mark_is_read_back_whatever_stands_beside_it(namespace: str, sha256: str, text: str) -> None:
-    """And what stands beside it is as before."""
+def test_our_mark_can_be_read_next_to_any_text(namespace: str, sha256: str, text: str) -> None:
+    """The other text stays unchanged."""
     mark = Mark(namespace, sha256, "1.0.0")
     assert from_meta({**meta(mark), "theirs": text}) == mark
     assert from_description(describe(text, mark)) == mark

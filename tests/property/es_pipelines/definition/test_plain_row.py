@@ -1,4 +1,4 @@
-"""The short way and the long way give the same document, whatever the row and its envelope hold."""
+"""The short way and the long way give the same document for any row and envelope."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ LABELS = (
     ('"smurf"',),
     ("normal", "20"),
 )
-"""Columns after the features that the short way must leave to the long one, or read as it does."""
+"""Columns after the features. The short way must leave them to the long way or read them in the same way."""
 
 
 def columns(usual: bool) -> st.SearchStrategy[str]:
-    """A row: mostly what sensors write, so that the short way is taken, or anything in every column."""
+    """A row: a `usual` one has the values of sensors, so that it takes the short way; others have any values."""
     plain = st.sampled_from(["0", "1", "8", "0.00", "1.00", "0.37", "181", "5450"])
     of = [
         (st.sampled_from(["tcp", "http", "SF"]) if usual else words)
@@ -102,7 +102,7 @@ others = st.sampled_from(
 
 @st.composite
 def events(draw: st.DrawFn) -> dict[str, Any]:
-    """What a shipper sends: known fields nested, now and then another one, a date, and words of the event's own."""
+    """Events of a shipper: known fields nested, and sometimes other fields, a date, or values in `event`."""
     document: dict[str, Any] = {"message": draw(lines)}
     for path in draw(
         st.lists(st.sampled_from([*SHIPPED, *SHIPPED_LISTS, "network.protocol"]), max_size=6, unique=True)
@@ -143,7 +143,7 @@ def events(draw: st.DrawFn) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def es(opensearch_url: str) -> Iterator[Elasticsearch]:
-    """A client of an engine with the pipelines of both ways, for each of two models."""
+    """A client for an engine with the pipelines of both ways, for two models."""
     with Elasticsearch(opensearch_url, request_timeout=WAIT_S) as client:
         made: list[str] = []
         for contract in (KDD99, FLOW):
@@ -167,7 +167,7 @@ def es(opensearch_url: str) -> Iterator[Elasticsearch]:
 @given(batch=st.lists(events(), min_size=10, max_size=30))
 @pytest.mark.parametrize("model", ["kdd99", "kdd99-flow"])
 def test_both_ways_give_the_same_document(es: Elasticsearch, model: str, batch: list[dict[str, Any]]) -> None:
-    """The short way is there for speed alone."""
+    """The short way only exists for speed."""
     ways = {base: simulate(es, f"{base}{model}", batch) for base in (SHORT, LONG)}
     for event, short, long in zip(batch, ways[SHORT], ways[LONG], strict=True):
         assert comparable(short, f"{SHORT}{model}") == comparable(long, f"{LONG}{model}"), event
@@ -175,7 +175,7 @@ def test_both_ways_give_the_same_document(es: Elasticsearch, model: str, batch: 
 
 @pytest.fixture(scope="module")
 def short_alone(opensearch_url: str) -> Iterator[str]:
-    """A namespace whose pipeline `parse` only says that it ran."""
+    """A namespace whose pipeline `parse` only marks documents that reach it."""
     namespace = f"alone{RUN}"
     known = parameters(KDD99, namespace, data_streams=True)
     with Elasticsearch(opensearch_url, request_timeout=WAIT_S) as client:
@@ -221,8 +221,8 @@ UNUSUAL: tuple[dict[str, Any], ...] = (
 
 
 @pytest.mark.opensearch
-def test_the_short_way_leaves_everything_unusual_to_the_long_one(opensearch_url: str, short_alone: str) -> None:
-    """The rules of labels, columns and our own fields are written once, in the long way."""
+def test_unusual_events_take_the_long_way(opensearch_url: str, short_alone: str) -> None:
+    """Only the long way has the rules for labels, columns and our own fields."""
     with Elasticsearch(opensearch_url, request_timeout=WAIT_S) as client:
         plain, labelled, *unusual = simulate(
             client, short_alone, [{"message": LINE}, {"message": f"{LINE},mailbomb."}, *UNUSUAL]

@@ -1,1 +1,1 @@
-"""Tests of shipping."""
+"""Property tests of shipping."""

@@ -1,4 +1,4 @@
-"""Laws of lines, ids and the registry, for any bytes."""
+"""Laws of lines, ids and the registry for any bytes."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def lines_of(content: bytes, chunk_bytes: int = 1 << 20, start: int = 0) -> list
 
 @given(CONTENT)
 def test_lines_cover_every_byte_exactly_once(content: bytes) -> None:
-    """Each begins where the one before ends; joined, they are the file."""
+    """Each line begins where the one before ends; together they are the file."""
     lines = lines_of(content)
     assert [line.offset for line in lines] == [0, *(line.end for line in lines)][: len(lines)]
     assert b"".join(content[line.offset : line.end] for line in lines) == content
 
 
 @given(CONTENT)
-def test_contents_with_their_line_ends_are_the_bytes(content: bytes) -> None:
+def test_a_line_with_its_line_end_is_the_original_bytes(content: bytes) -> None:
     for line in lines_of(content):
         rest = content[line.offset + len(line.content) : line.end]
         assert content[line.offset : line.end] == line.content + rest
@@ -64,7 +64,7 @@ def test_chunk_boundaries_change_nothing(content: bytes, chunk_bytes: int) -> No
 
 
 @given(CONTENT, st.data())
-def test_reading_on_from_any_line_gives_the_same_lines(content: bytes, data: st.DataObject) -> None:
+def test_reading_from_any_line_gives_the_same_remaining_lines(content: bytes, data: st.DataObject) -> None:
     lines = lines_of(content)
     cut = data.draw(st.integers(0, len(lines)))
     start = lines[cut].offset if cut < len(lines) else len(content)
@@ -72,7 +72,7 @@ def test_reading_on_from_any_line_gives_the_same_lines(content: bytes, data: st.
 
 
 @given(CONTENT, st.integers(0, 3))
-def test_every_line_of_a_file_has_an_id_of_its_own_and_always_the_same(content: bytes, generation: int) -> None:
+def test_every_line_of_a_file_has_a_unique_and_stable_id(content: bytes, generation: int) -> None:
     """Identical lines at different offsets are different events."""
     lines = lines_of(content)
     identity = Identity("alpha", "alpha", "alpha.csv", "/alpha.csv", generation)
@@ -84,14 +84,14 @@ def test_every_line_of_a_file_has_an_id_of_its_own_and_always_the_same(content: 
 
 
 @given(NAMES, NAMES, NAMES, NAMES)
-def test_observer_and_name_never_run_into_each_other(one: str, two: str, three: str, four: str) -> None:
+def test_different_observers_and_names_give_different_ids(one: str, two: str, three: str, four: str) -> None:
     line = Line(0, b"x", 2)
     same = Identity(one, "", two, "", 0).id_of(line) == Identity(three, "", four, "", 0).id_of(line)
     assert same == ((one, two) == (three, four))
 
 
 @given(st.binary(max_size=80))
-def test_any_bytes_become_text_and_valid_ones_stay_what_they_are(content: bytes) -> None:
+def test_any_bytes_become_text_and_valid_utf_8_stays_unchanged(content: bytes) -> None:
     text, is_text = text_of(content)
     assert (text.encode() == content) if is_text else "\\x" in text
 
@@ -106,7 +106,7 @@ def test_batches_keep_every_item_in_order_within_the_bounds(items: list[int], ma
 
 
 @given(st.lists(ENTRIES, max_size=5), NAMES, NUMBERS)
-def test_a_registry_comes_back_from_its_file_as_it_was(entries: list[Entry], uuid: str, number: int) -> None:
+def test_a_loaded_registry_equals_the_saved_one(entries: list[Entry], uuid: str, number: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         registry = Registry(Path(folder) / "shipped.json", entries, uuid, number)
         registry.save()

@@ -1,4 +1,4 @@
-"""Laws of reading: where a run was interrupted, and how a file is packed, changes nothing."""
+"""Laws of reading: an interrupted run and a packed file give the same rows."""
 
 from __future__ import annotations
 
@@ -26,17 +26,15 @@ OBJECTS = st.lists(st.dictionaries(st.text(), VALUES, max_size=4), max_size=6)
 
 
 def rows_of(file: OpenFile, start: int = 0, header: int = 0) -> list[Row]:
-    """What is left of a file, as a shipper reads that stopped at `start` with a header at `header`."""
+    """The remaining rows of a file for a shipper that stopped at `start` and knows a header at `header`."""
     rows = Rows(file.shape())
     rows.resume(file.lines(header, complete=True, end=start), start)
     return [rows.take(line) for line in file.lines(start, complete=True)]
 
 
 @given(LINES, st.booleans(), st.data())
-def test_a_run_that_was_interrupted_reads_the_rest_as_one_that_was_not(
-    lines: list[str], packed: bool, data: st.DataObject
-) -> None:
-    """At each line, with the header that the registry kept; packed with gzip as well."""
+def test_an_interrupted_run_reads_the_same_remaining_rows(lines: list[str], packed: bool, data: st.DataObject) -> None:
+    """After each line, with the header from the registry; also for a file packed with gzip."""
     content = "\n".join(lines).encode()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.csv"
@@ -52,7 +50,7 @@ def test_a_run_that_was_interrupted_reads_the_rest_as_one_that_was_not(
 
 
 @given(OBJECTS, st.integers(1, 50), st.sampled_from([None, 0, 3]), st.booleans())
-def test_an_array_is_its_elements_in_whatever_pieces_it_comes(
+def test_an_array_gives_its_elements_for_any_chunk_size(
     objects: list[dict[str, object]], size: int, indent: int | None, ascii_only: bool
 ) -> None:
     content = json.dumps(objects, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
@@ -64,8 +62,8 @@ def test_an_array_is_its_elements_in_whatever_pieces_it_comes(
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_read_or_refused_by_name(content: bytes) -> None:
-    """Never anything but lines, or the one error that names the file."""
+def test_any_bytes_give_rows_or_an_error_with_the_file(content: bytes) -> None:
+    """The only possible error names the file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.csv"
         path.write_bytes(content)

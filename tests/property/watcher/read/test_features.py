@@ -1,4 +1,4 @@
-"""Laws of what the enrich service is sent: the model's fields in any spelling, and nothing else."""
+"""Laws of requests to the enrich service: they contain the model's fields in any spelling, and nothing else."""
 
 from __future__ import annotations
 
@@ -26,14 +26,13 @@ USUAL = st.fixed_dictionaries(
 
 
 @given(pages=st.lists(SOURCES | USUAL, min_size=1, max_size=4))
-def test_a_page_gives_what_its_documents_give_alone(pages: list[dict[str, Any]]) -> None:
-    """Looking at a page as a whole must never show."""
+def test_a_page_equals_its_documents_one_by_one(pages: list[dict[str, Any]]) -> None:
     assert features(pages, FIELDS) == [features([source], FIELDS)[0] for source in pages]
 
 
 @given(source=SOURCES)
-def test_nothing_is_sent_that_no_model_reads(source: dict[str, Any]) -> None:
-    """Every value stands at or below a field; what stands within lists is chosen just so."""
+def test_only_fields_of_the_model_are_sent(source: dict[str, Any]) -> None:
+    """Every value is at or below a field of the model, also within lists."""
 
     def paths(value: Any, path: str) -> list[str]:
         if isinstance(value, dict):
@@ -47,8 +46,8 @@ def test_nothing_is_sent_that_no_model_reads(source: dict[str, Any]) -> None:
 
 
 @given(source=SOURCES)
-def test_every_field_that_is_there_is_sent(source: dict[str, Any]) -> None:
-    """In any spelling, and also where two of them contradict each other: the service says so, not the watcher."""
+def test_every_existing_field_is_sent(source: dict[str, Any]) -> None:
+    """In any spelling, also if two spellings contradict each other: the service reports that, not the watcher."""
     sent = features([source], FIELDS)[0]
     for field in FIELDS:
         value = lookup_clear(source, field)
@@ -56,7 +55,7 @@ def test_every_field_that_is_there_is_sent(source: dict[str, Any]) -> None:
             assert lookup_clear(sent, field) == value
 
 
-def test_a_usual_document_is_sent_without_what_stands_beside_its_features() -> None:
+def test_a_usual_document_is_sent_without_its_other_fields() -> None:
     source = {"kdd99": {"count": 1, "flag": "SF"}, "event": {"original": "a line"}, "oversight": {"status": "pending"}}
     assert features([source, source], FIELDS) == [{"kdd99": {"count": 1, "flag": "SF"}}] * 2
     assert features([{**source, "kdd99": {"count": 1, "secret": 2}}], FIELDS) == [{"kdd99": {"count": 1}}]

@@ -1,4 +1,4 @@
-"""Laws of what is written: outcomes partition a batch, and no answer reaches a field that is not ours."""
+"""Laws of the watcher's writes: each document has exactly one outcome, and answers change only our fields."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LABEL = {"oversight.prediction.label": "healthy"}
 
 
 def value_of(kind: str) -> st.SearchStrategy[Any]:
-    """Values that a mapping of this kind takes."""
+    """Values that a mapping of this kind accepts."""
     return {
         "boolean": st.booleans(),
         "float": st.floats(0, 1),
@@ -48,7 +48,7 @@ FLAT = st.lists(WRITABLE, max_size=8, unique_by=lambda field: field.name).flatma
 
 
 def respelled(draw: st.DrawFn, flat: dict[str, Any]) -> dict[str, Any]:
-    """The same fields, each spelled dotted from some level on."""
+    """The same fields, each dotted from a random level on."""
     root: dict[str, Any] = {}
     for path, value in flat.items():
         parts = path.split(".")
@@ -64,26 +64,24 @@ SPELLED = st.composite(respelled)
 
 
 @given(data=st.data(), flat=FLAT)
-def test_every_spelling_of_the_same_fields_is_the_same_partial_document(
-    data: st.DataObject, flat: dict[str, Any]
-) -> None:
+def test_every_spelling_gives_the_same_partial_document(data: st.DataObject, flat: dict[str, Any]) -> None:
     flat = {**flat, **LABEL}
     assert mergeable(data.draw(SPELLED(flat))) == nest(flat)
 
 
 @given(data=st.data(), path=PATHS, flat=FLAT)
-def test_a_field_outside_our_roots_is_refused_in_any_spelling(
+def test_a_field_outside_our_roots_is_rejected_in_any_spelling(
     data: st.DataObject, path: str, flat: dict[str, Any]
 ) -> None:
     assume(not any(path == root or path.startswith(f"{root}.") for root in ENRICH_ROOTS))
-    # nothing of it may hang below one of the other fields, which would be another mistake
+    # the path is not below one of the other fields, which would be another error
     with pytest.raises(ProtocolError):
         mergeable(data.draw(SPELLED({**flat, **LABEL, path: "x"})))
 
 
 @pytest.mark.parametrize("name", [field.name for field in FIELDS])
-def test_each_known_field_is_ours_or_refused(name: str) -> None:
-    """The whole list of the contract: the raw line, features, status, feedback and arrival are out of reach."""
+def test_each_known_field_is_ours_or_rejected(name: str) -> None:
+    """For all fields of the contract: an answer cannot change raw line, features, status, feedback or arrival time."""
     ours = any(name == root or name.startswith(f"{root}.") for root in ENRICH_ROOTS)
     value: Any = True if BY_NAME[name].kind == "boolean" else None
     for spelling in ({name: value}, nest({name: value})):
@@ -95,12 +93,12 @@ def test_each_known_field_is_ours_or_refused(name: str) -> None:
 
 
 @given(path=st.sampled_from(["", ".", "oversight..prediction", "rule.", "rule..name", "oversight.prediction."]))
-def test_a_name_that_no_engine_takes_is_refused(path: str) -> None:
+def test_an_invalid_field_name_is_rejected(path: str) -> None:
     with pytest.raises(ProtocolError):
         mergeable({path: "x"})
 
 
-def test_endless_nesting_is_refused() -> None:
+def test_very_deep_nesting_is_rejected() -> None:
     deep: dict[str, Any] = {"x": 1}
     for _ in range(2_000):
         deep = {"prediction": deep}
@@ -118,8 +116,8 @@ JSON = st.recursive(
 @given(
     fields=st.dictionaries(st.sampled_from(["oversight", "event", "rule", "oversight.prediction", "threat", "x"]), JSON)
 )
-def test_whatever_passes_the_check_stays_within_our_roots(fields: dict[str, Any]) -> None:
-    """For any JSON at all: refused, or every leaf of what would be written lies at or below a root."""
+def test_accepted_fields_are_within_our_roots(fields: dict[str, Any]) -> None:
+    """Any JSON is rejected, or every leaf that would be written is at or below a root."""
     try:
         found = mergeable(fields)
     except ProtocolError:
@@ -141,14 +139,14 @@ SOURCES = FLAT.map(nest).map(lambda nested: {**nested, "turbine": {"mode": "stea
 
 
 def action(hit: Hit, result: Result, *, now: datetime) -> Action:
-    """What is written to one document."""
+    """The action for one document."""
     (only,) = actions([hit], [result], now=now)
     return only
 
 
 @given(result=RESULTS, source=SOURCES, index=st.sampled_from([OURS, THEIRS]))
-def test_an_update_writes_nothing_but_what_is_ours_there(result: Result, source: dict[str, Any], index: str) -> None:
-    """In our stream: our roots, the status and the failure; elsewhere nothing outside `oversight`."""
+def test_an_update_writes_only_our_fields(result: Result, source: dict[str, Any], index: str) -> None:
+    """In our stream these are our roots, the status and the failure; elsewhere only fields below `oversight`."""
     before = copy.deepcopy(source)
     done = action(Hit(index, "a", 1, 1, source), result, now=NOW)
     assert source == before
@@ -162,20 +160,20 @@ def test_an_update_writes_nothing_but_what_is_ours_there(result: Result, source:
 
 
 def merged(source: Any, change: Any) -> Any:
-    """What an engine makes of a partial update."""
+    """The document after a partial update, as an engine merges it."""
     if not (isinstance(source, dict) and isinstance(change, dict)):
         return change
     return {**source, **{key: merged(source.get(key), value) for key, value in change.items()}}
 
 
 def values(document: dict[str, Any]) -> dict[str, Any]:
-    """Leaves that hold something."""
+    """Leaves that are not empty."""
     return {path: value for path, value in leaves(document) if value not in (None, {})}
 
 
 @given(first=RESULTS, second=FLAT, index=st.sampled_from([OURS, THEIRS]))
-def test_a_rescored_document_is_as_if_predicted_once(first: Result, second: dict[str, Any], index: str) -> None:
-    """Whatever the first verdict was; only the time and the mark of the second may tell."""
+def test_a_rescored_document_equals_one_predicted_once(first: Result, second: dict[str, Any], index: str) -> None:
+    """For any first verdict; only the time, the delay and the mark of the rescore may differ."""
     later = nest({**second, **LABEL})
     fresh = {"turbine": {"mode": "steady"}}
 
@@ -185,15 +183,19 @@ def test_a_rescored_document_is_as_if_predicted_once(first: Result, second: dict
 
     twice, once = values(scored(scored(fresh, first), later)), values(scored(fresh, later))
     own = {AT, DELAY, "oversight.prediction.rescored"}
-    kept = {"event.kind", "event.category", "event.type"}  # the pipeline's too: every verdict writes them
+    kept = {
+        "event.kind",
+        "event.category",
+        "event.type",
+    }  # the pipelines write them too, and every verdict overwrites them
     assert {p: v for p, v in twice.items() if p not in own | kept} == {
         p: v for p, v in once.items() if p not in own | kept
     }
 
 
 @given(age_ms=st.integers(-5_000, 10**9), label=st.sampled_from(["healthy", "worn"]))
-def test_the_delay_is_that_of_the_first_verdict_whatever_later_ones_say(age_ms: int, label: str) -> None:
-    """A model that judges anew months later was not months late; a clock that is behind makes no delay below 0."""
+def test_the_delay_stays_that_of_the_first_verdict(age_ms: int, label: str) -> None:
+    """A rescore months later does not change the delay; a clock that is behind gives no negative delay."""
     arrival_ms = round(NOW.timestamp() * 1000) - age_ms
     source = {"event": {"kind": "event"}, "oversight": {"status": "pending"}}
     first = action(Hit(OURS, "a", 1, 1, source, arrival_ms=arrival_ms), nest(LABEL), now=NOW).document
@@ -216,7 +218,7 @@ STATUSES = st.sampled_from([200, 201, 400, 401, 403, 404, 408, 409, 413, 429, 50
     status=st.integers(200, 599) | STATUSES, wanted=st.sampled_from([DocumentOutcome.ENRICHED, DocumentOutcome.FAILED])
 )
 def test_every_status_is_exactly_one_outcome(status: int, wanted: DocumentOutcome) -> None:
-    """Written only if it says so; a server's fault is never the document's."""
+    """Only 200 and 201 mean written; a server error never makes a document fail."""
     outcome = outcome_of(status, wanted)
     assert outcome in DocumentOutcome
     assert (outcome is wanted) == (status in (200, 201))
@@ -243,10 +245,10 @@ def bodies_of(results: list[dict[str, Any]]) -> bytes:
 
 
 @given(page=st.lists(FLAT, min_size=1, max_size=6), data=st.data(), index=st.sampled_from([OURS, THEIRS]))
-def test_a_page_writes_what_its_documents_would_one_by_one(
+def test_a_page_writes_the_same_as_its_documents_one_by_one(
     page: list[dict[str, Any]], data: st.DataObject, index: str
 ) -> None:
-    """No document changes what is written to another one, however each is spelled."""
+    """No document changes the update of another one, for any spelling."""
     nested = [
         nest({**flat, **LABEL}) if data.draw(st.booleans()) else data.draw(SPELLED({**flat, **LABEL})) for flat in page
     ]
@@ -284,8 +286,8 @@ GOOD: dict[str, Any] = {"oversight": {"prediction": {"label": "healthy", "unknow
         {},
     ],
 )
-def test_one_odd_document_spoils_its_page(odd: dict[str, Any]) -> None:
-    """Among any number of good ones it is found, and nothing is written."""
+def test_one_invalid_result_rejects_the_page(odd: dict[str, Any]) -> None:
+    """One invalid result among valid ones is found, and nothing is written."""
     ids = [str(number) for number in range(4)]
     page = [{"id": doc_id, "fields": GOOD} for doc_id in ids]
     assert len(parse_enriched(bodies_of(page), ids).results) == len(ids)
@@ -293,8 +295,8 @@ def test_one_odd_document_spoils_its_page(odd: dict[str, Any]) -> None:
         parse_enriched(bodies_of([*page[:2], {"id": "2", "fields": odd}, page[3]]), ids)
 
 
-def test_a_result_of_another_document_spoils_its_page() -> None:
-    """Results in the wrong order are a server's fault, also where each of them is a good one."""
+def test_a_result_of_another_document_rejects_the_page() -> None:
+    """Results in the wrong order are a server error, even if each of them is valid."""
     page = [{"id": doc_id, "fields": GOOD} for doc_id in "ba"]
     with pytest.raises(ProtocolError):
         parse_enriched(bodies_of(page), ["a", "b"])

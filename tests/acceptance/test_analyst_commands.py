@@ -1,4 +1,4 @@
-"""What an analyst and an admin type when the events are in: status, verdict, labels, rescore, retry."""
+"""Commands of analysts and operators on stored events: status, verdict, labels, rescore, retry."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SCAN = LINE.replace("0,tcp,http,SF,181,5450", "0,tcp,private,REJ,0,0")
 """A connection that was refused."""
 
 
-def test_verdicts_are_given_kept_and_become_rows_that_training_reads(
+def test_verdicts_are_stored_survive_rescoring_and_export_as_training_rows(
     desk: Desk, es: Elasticsearch, namespace: str, tmp_path: Path
 ) -> None:
     stream = stream_name(namespace)

@@ -1,4 +1,4 @@
-"""Traffic of a sensor that cannot fill the content columns goes the whole way with the model that does without them."""
+"""Traffic of a sensor without content columns works end to end with the model that does not need them."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ EVENTS = 400
 
 @pytest.fixture(scope="module")
 def flow_url() -> Iterator[str]:
-    """A service that answers for the model without content columns."""
+    """Address of a service with the model that needs no content columns."""
     with enrich_service(FLOW_MODEL) as url:
         yield url
 
 
 @pytest.fixture(scope="module")
 def whole_url() -> Iterator[str]:
-    """And one for the model that needs all columns."""
+    """Address of a service with the model that needs all columns."""
     with enrich_service(DEFAULT_MODEL) as url:
         yield url
 
 
 @pytest.fixture(scope="module")
 def gaps(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Simulated traffic, the thirteen columns emptied: a log of each user."""
+    """A log of simulated traffic for each user, with the thirteen content columns empty."""
     folder = tmp_path_factory.mktemp("gaps")
     done = Desk(folder, {}).type("simulate", "--events", str(EVENTS), "--label", "--output", "logs")
     assert done.returncode == 0, done.stderr
@@ -60,7 +60,7 @@ def sources(es: Elasticsearch, namespace: str) -> list[dict[str, Any]]:
 
 
 def emptied(line: str) -> str:
-    """The line as a sensor without the content columns writes it."""
+    """The line as a sensor without content columns writes it."""
     values = line.split(",")
     return ",".join("" if column in CONTENT else value for column, value in zip(COLUMNS, values, strict=False)) + (
         f",{values[-1]}" if len(values) > len(COLUMNS) else ""
@@ -70,8 +70,9 @@ def emptied(line: str) -> str:
 def test_traffic_without_content_columns_is_predicted_end_to_end(
     desk: Desk, es: Elasticsearch, namespace: str, gaps: list[Path], flow_url: str
 ) -> None:
-    """Every event is enriched, the loud attacks by name. Their
-    first connections look like any other: the windows over recent ones fill slowly."""
+    """Every event is enriched, and the large attacks mostly get their own label. Their first connections look normal,
+    because the windows over recent connections fill slowly.
+    """
     flow = Desk(desk.folder, {**desk.settings, "OVERSIGHT_MODEL": str(FLOW_MODEL), "OVERSIGHT_ENRICH_URL": flow_url})
     assert flow.type("provision").returncode == 0
     shipped = flow.json("ship", *gaps)
@@ -93,10 +94,10 @@ def test_traffic_without_content_columns_is_predicted_end_to_end(
 
 
 @pytest.mark.opensearch
-def test_what_is_pending_is_predicted_by_the_model_that_comes_next(
+def test_pending_events_are_predicted_by_the_next_model(
     opensearch_url: str, namespace: str, tmp_path: Path, flow_url: str, whole_url: str
 ) -> None:
-    """A stream is provisioned for one model, then for the other; no event is lost, and what a model lacks is named."""
+    """A stream is provisioned for one model, then for the other. No event is lost; errors name the missing field."""
     whole = Desk(tmp_path, {"ELASTICSEARCH_URL": opensearch_url, "OVERSIGHT_NAMESPACE": namespace})
     flow = Desk(tmp_path, {**whole.settings, "OVERSIGHT_MODEL": str(FLOW_MODEL), "OVERSIGHT_ENRICH_URL": flow_url})
     for name, lines in (
@@ -120,7 +121,7 @@ def test_what_is_pending_is_predicted_by_the_model_that_comes_next(
             steps = flow.json("provision")["steps"]
             assert all(one["good"] for one in flow.json("check"))
             others = {step["name"]: step["action"] for step in steps if step["kind"] != "pipeline"}
-            assert others.pop(f"oversight-stream-{namespace}") == "updated"  # it names its model
+            assert others.pop(f"oversight-stream-{namespace}") == "updated"  # it contains the model's name
             assert set(others.values()) == {"unchanged"}
             assert {step["action"] for step in steps if step["kind"] == "pipeline"} == {"unchanged", "updated"}
             assert flow.json("ship", "gaps.csv")["stored"] == 3
@@ -128,7 +129,7 @@ def test_what_is_pending_is_predicted_by_the_model_that_comes_next(
             es.indices.refresh(index=stream_name(namespace))
             assert es.count(index=stream_name(namespace), query=query)["count"] == 2
 
-            # the model of before needs all columns: those with a gap fail, by name
+            # the earlier model needs all columns: rows without them fail, with the name of the field
             watched = whole.type("watch", "--once", OVERSIGHT_ENRICH_URL=whole_url)
             assert watched.returncode == 0, watched.stderr
             failed = [one for one in sources(es, namespace) if one["user"]["id"] == "gaps" and "error" in one]
@@ -152,12 +153,12 @@ def test_what_is_pending_is_predicted_by_the_model_that_comes_next(
 
 
 def found(es: Elasticsearch, namespace: str) -> Counter[tuple[str, str]]:
-    """How many documents of each file have each status."""
+    """Number of documents by file and status."""
     return Counter((one["user"]["id"], one["oversight"]["status"]) for one in sources(es, namespace))
 
 
-def test_the_endpoint_asks_for_what_its_model_reads_and_no_more(flow_url: str, whole_url: str) -> None:
-    """A document without content columns: predicted by one model, refused by the other with the name of the field."""
+def test_the_service_requires_only_the_columns_of_its_model(flow_url: str, whole_url: str) -> None:
+    """One model predicts a document without content columns; the other rejects it and names the missing field."""
     values = dict(zip(COLUMNS, LINE.split(","), strict=True))
     columns = {c: v if c in ("protocol_type", "service", "flag") else float(v) for c, v in values.items() if c in FLOW}
     page = {"documents": [{"id": "gaps", "source": {"kdd99": columns}}]}
