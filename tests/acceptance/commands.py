@@ -17,7 +17,7 @@ OURS = ("OVERSIGHT_", "ELASTICSEARCH_", "KIBANA_")
 
 
 @dataclass(frozen=True)
-class Desk:
+class Terminal:
     """A user's terminal: settings, and the folder in which commands run."""
 
     folder: Path

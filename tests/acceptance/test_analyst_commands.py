@@ -12,7 +12,7 @@ from elasticsearch import Elasticsearch
 from common.settings.shared import DEFAULT_MODEL
 from contract.documents.fields import stream_name
 from contract.kdd99.columns import COLUMNS
-from tests.acceptance.commands import Desk
+from tests.acceptance.commands import Terminal
 from tests.pipelines import LINE
 from tests.servers import enrich_service
 from training.data.records import read
@@ -23,16 +23,16 @@ SCAN = LINE.replace("0,tcp,http,SF,181,5450", "0,tcp,private,REJ,0,0")
 
 
 def test_verdicts_are_stored_survive_rescoring_and_export_as_training_rows(
-    desk: Desk, es: Elasticsearch, namespace: str, tmp_path: Path
+    terminal: Terminal, es: Elasticsearch, namespace: str, tmp_path: Path
 ) -> None:
     stream = stream_name(namespace)
     (tmp_path / "alice.csv").write_text(f"{LINE}\n{SCAN}\n{LINE.replace('181', '182')}\nno event\n", encoding="utf-8")
-    assert desk.type("provision").returncode == 0
-    desk.json("ship", tmp_path / "alice.csv")
+    assert terminal.type("provision").returncode == 0
+    terminal.json("ship", tmp_path / "alice.csv")
     with enrich_service(DEFAULT_MODEL) as url:
-        desk = replace(desk, settings={**desk.settings, "OVERSIGHT_ENRICH_URL": url})
-        assert desk.type("watch", "--once").returncode == 0
-        status = desk.json("status")
+        terminal = replace(terminal, settings={**terminal.settings, "OVERSIGHT_ENRICH_URL": url})
+        assert terminal.type("watch", "--once").returncode == 0
+        status = terminal.json("status")
         assert (status["enriched"], status["failed"], status["verdicts"]) == (3, 1, {})
         assert status["failures"][0]["type"] == "column_count"
         assert status["failures"][0]["processors"] == {"split-row": 1}
@@ -42,27 +42,29 @@ def test_verdicts_are_stored_survive_rescoring_and_export_as_training_rows(
         es.indices.refresh(index=stream)
         hits = es.search(index=stream, query={"term": {"oversight.status": "enriched"}})["hits"]["hits"]
         ids = {hit["_source"]["event"]["original"]: hit["_id"] for hit in hits}
-        wrong = desk.type("verdict", ids[LINE], "true_positive", "--label", "portscan")
+        wrong = terminal.type("verdict", ids[LINE], "true_positive", "--label", "portscan")
         assert wrong.returncode == 1
         assert "'portscan' is not a label of the model" in wrong.stderr
-        assert desk.type("verdict", ids[LINE]).returncode == 2
-        given = desk.type("verdict", ids[LINE], "false_positive", "--label", "back", "--by", "ann", "--comment", "seen")
+        assert terminal.type("verdict", ids[LINE]).returncode == 2
+        given = terminal.type(
+            "verdict", ids[LINE], "false_positive", "--label", "back", "--by", "ann", "--comment", "seen"
+        )
         assert "false_positive, it is back (by ann)" in given.stdout
-        desk.json("verdict", ids[SCAN], "true_positive", "--label", "satan")
+        terminal.json("verdict", ids[SCAN], "true_positive", "--label", "satan")
 
-        none_left = desk.type("rescore", "--yes")
+        none_left = terminal.type("rescore", "--yes")
         assert none_left.returncode == 0
         assert none_left.stdout.startswith("0 documents with a prediction")
-        unasked = desk.type("rescore", "--all")
+        unasked = terminal.type("rescore", "--all")
         assert (unasked.returncode, "--yes" in unasked.stderr) == (1, True)
-        assert desk.json("rescore", "--all", "--query", "user.id:alice", "--yes")["changed"] == 3
-        assert desk.type("watch", "--once").returncode == 0
-    status = desk.json("status")
+        assert terminal.json("rescore", "--all", "--query", "user.id:alice", "--yes")["changed"] == 3
+        assert terminal.type("watch", "--once").returncode == 0
+    status = terminal.json("status")
     assert (status["pending"], status["enriched"]) == (0, 3)
     assert status["verdicts"] == {"false_positive": 1, "true_positive": 1}
 
     output = tmp_path / "verdicts.csv"
-    counts = desk.json("labels", "export", "--output", output)
+    counts = terminal.json("labels", "export", "--output", output)
     assert (counts["rows"], counts["by_label"]) == (2, {"back": 1, "satan": 1})
     records, _ = read(output)
     assert sorted(records.labels) == ["back", "satan"]
@@ -78,11 +80,11 @@ def test_verdicts_are_stored_survive_rescoring_and_export_as_training_rows(
     ]
     assert (notes[0]["by"], notes[0]["comment"]) == ("ann", "seen")
 
-    seen = desk.type("retry", "--dry-run")
+    seen = terminal.type("retry", "--dry-run")
     assert seen.returncode == 0
     assert "column_count" in seen.stdout
-    again = desk.json("retry", "--yes")
+    again = terminal.json("retry", "--yes")
     assert (again["failed"], again["pending"], again["failed_anew"]) == (1, 0, {"column_count": 1})
-    text = desk.type("status").stdout
+    text = terminal.type("status").stdout
     assert "watchers" in text
     assert "pipeline at split-row" in text

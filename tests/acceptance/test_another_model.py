@@ -14,7 +14,7 @@ from elasticsearch.helpers import scan
 from keras import layers
 
 from contract.documents.fields import stream_name
-from tests.acceptance.commands import Desk
+from tests.acceptance.commands import Terminal
 from tests.integration.converter.conftest import KERAS_ARRAY
 from tests.servers import enrich_service
 
@@ -67,18 +67,20 @@ def rivers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str
     save_model(folder / "mine.keras")
     (folder / "contract.json").write_text(json.dumps(CONTRACT), encoding="utf-8")
     model = folder / "model.onnx"
-    done = Desk(folder, {}).type("convert", "--model", "mine.keras", "--contract", "contract.json", "--output", model)
+    done = Terminal(folder, {}).type(
+        "convert", "--model", "mine.keras", "--contract", "contract.json", "--output", model
+    )
     assert done.returncode == 0, done.stderr
     with enrich_service(model) as url:
         yield model, url
 
 
 def test_a_students_model_predicts_on_its_own_documents(
-    desk: Desk, es: Elasticsearch, namespace: str, rivers: tuple[Path, str]
+    terminal: Terminal, es: Elasticsearch, namespace: str, rivers: tuple[Path, str]
 ) -> None:
     model, url = rivers
-    (desk.folder / "gauge.json").write_text("\n".join(map(json.dumps, LINES)), encoding="utf-8")
-    mine = Desk(desk.folder, {**desk.settings, "OVERSIGHT_MODEL": str(model), "OVERSIGHT_ENRICH_URL": url})
+    (terminal.folder / "gauge.json").write_text("\n".join(map(json.dumps, LINES)), encoding="utf-8")
+    mine = Terminal(terminal.folder, {**terminal.settings, "OVERSIGHT_MODEL": str(model), "OVERSIGHT_ENRICH_URL": url})
     assert mine.type("provision").returncode == 0
     assert mine.json("ship", "gauge.json")["stored"] == len(LINES)
     assert mine.type("watch", "--once").returncode == 0

@@ -17,7 +17,7 @@ from elasticsearch.helpers import scan
 from common.settings.shared import DEFAULT_MODEL
 from contract.documents.fields import stream_name
 from contract.kdd99.columns import COLUMNS
-from tests.acceptance.commands import Desk
+from tests.acceptance.commands import Terminal
 from tests.servers import enrich_service
 
 pytestmark = pytest.mark.data
@@ -82,22 +82,22 @@ def _documents(es: Elasticsearch, stream: str) -> dict[str, list[dict[str, Any]]
 
 
 def test_a_row_gets_the_same_prediction_in_each_format_and_the_dry_run_is_right(
-    desk: Desk, es: Elasticsearch, namespace: str, shared_data: Path, tmp_path: Path
+    terminal: Terminal, es: Elasticsearch, namespace: str, shared_data: Path, tmp_path: Path
 ) -> None:
     """The dry run stores nothing. Its counts and reasons are those of `ship` afterwards."""
     rows, stream = _rows(shared_data), stream_name(namespace)
     files = dict(_files(tmp_path, rows))
-    assert desk.type("provision").returncode == 0
-    answer = desk.json("ship", "--dry-run", *files)
+    assert terminal.type("provision").returncode == 0
+    answer = terminal.json("ship", "--dry-run", *files)
     assert answer["asked"] is True
     assert not es.indices.exists(index=stream) or int(es.count(index=stream)["count"]) == 0
     dry_run = {Path(one["path"]).name: one for one in answer["files"]}
     assert {path.name: one for path, one in files.items()} == {name: one["failing"] for name, one in dry_run.items()}
 
-    report = desk.json("ship", *files)
+    report = terminal.json("ship", *files)
     assert report["refused"] == 0
     with enrich_service(DEFAULT_MODEL) as url:
-        assert desk.type("watch", "--once", OVERSIGHT_ENRICH_URL=url).returncode == 0
+        assert terminal.type("watch", "--once", OVERSIGHT_ENRICH_URL=url).returncode == 0
     documents = _documents(es, stream)
     for name, one in dry_run.items():
         stored = Counter(document["error"]["type"] for document in documents[name] if "error" in document)
@@ -119,7 +119,7 @@ def test_a_row_gets_the_same_prediction_in_each_format_and_the_dry_run_is_right(
     assert documents["backwards.csv"][0]["event"]["original"] == ",".join(rows[0][::-1])
     assert documents["packed.csv.gz"][0]["observer"]["name"] == "packed"
     assert report["number_labels"] == 5
-    assert desk.json("ship", *files)["stored"] == 0
+    assert terminal.json("ship", *files)["stored"] == 0
 
 
 def _predictions(documents: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
@@ -129,14 +129,14 @@ def _predictions(documents: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("engine_url", ["embedded"], indirect=True)
-def test_the_dry_run_shows_how_a_file_is_read(desk: Desk, shared_data: Path, tmp_path: Path) -> None:
+def test_the_dry_run_shows_how_a_file_is_read(terminal: Terminal, shared_data: Path, tmp_path: Path) -> None:
     rows = _rows(shared_data)
     rows[3][-1], rows[5][-1] = "21", "anomaly"
     files = {path.name: path for path, _ in _files(tmp_path, rows)}
     (tmp_path / "prose.txt").write_text("Dear all,\nthe log is attached.\n", encoding="utf-8")
     (tmp_path / "link.csv").symlink_to(files["plain.csv"])
-    assert desk.type("provision").returncode == 0
-    done = desk.type("ship", "--dry-run", files["further.csv"], "prose.txt", "link.csv", "--json")
+    assert terminal.type("provision").returncode == 0
+    done = terminal.type("ship", "--dry-run", files["further.csv"], "prose.txt", "link.csv", "--json")
     further, prose, link = json.loads(done.stdout)["files"]
     assert done.returncode == 1
     assert "is a symbolic link" in link["problem"]
@@ -152,7 +152,7 @@ def test_the_dry_run_shows_how_a_file_is_read(desk: Desk, shared_data: Path, tmp
     assert odd == {"label is a number or a date": (1, "21", 5), "unknown label": (1, "anomaly", 7)}
     assert (further["rows"], further["failing"], further["usable"]) == (ROWS, 1, ROWS - 1)
 
-    shown = desk.type("ship", "--dry-run", files["semicolons.csv"], "--limit", "7")
+    shown = terminal.type("ship", "--dry-run", files["semicolons.csv"], "--limit", "7")
     assert shown.returncode == 0
     for words in (
         "CSV, semicolon between columns (detected)",
@@ -168,7 +168,7 @@ def test_without_a_cluster_the_dry_run_reports_it_and_uses_only_the_file(shared_
     """It still counts columns and labels."""
     rows = _rows(shared_data)
     files = dict(_files(tmp_path, rows))
-    nowhere = Desk(tmp_path, {"ELASTICSEARCH_URL": "http://127.0.0.1:9"})
+    nowhere = Terminal(tmp_path, {"ELASTICSEARCH_URL": "http://127.0.0.1:9"})
     answer = nowhere.json("ship", "--dry-run", *files)
     assert answer["asked"] is False
     assert "cannot reach Elasticsearch" in answer["why_not_asked"]

@@ -10,7 +10,7 @@ import pytest
 
 from common.settings.shared import DEFAULT_MODEL
 from contract.artifact.contract import METADATA_KEY
-from tests.acceptance.commands import Desk
+from tests.acceptance.commands import Terminal
 from tests.artifacts import TURBINE, write_model
 from tests.here import oversight_here
 from tests.servers import enrich_service
@@ -103,8 +103,8 @@ def test_check_shows_how_a_model_was_proved(tmp_path: Path, monkeypatch: pytest.
 def test_a_contract_with_forged_fields_stops_commands_with_one_line(embedded_url: str, tmp_path: Path) -> None:
     """`provision` writes nothing, and `serve` does not start."""
     path, said = broken_models(tmp_path)[-1]
-    desk = Desk(tmp_path, {"ELASTICSEARCH_URL": embedded_url, "OVERSIGHT_MODEL": str(path)})
+    terminal = Terminal(tmp_path, {"ELASTICSEARCH_URL": embedded_url, "OVERSIGHT_MODEL": str(path)})
     for words in (("provision",), ("serve", "--bind", "127.0.0.1:0")):
-        done = desk.type(*words)
+        done = terminal.type(*words)
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (64, "", 1), done.stderr
         assert [part for part in said if part not in done.stderr] == []

@@ -16,7 +16,7 @@ from elasticsearch.helpers import scan
 from common.settings.shared import DEFAULT_MODEL
 from contract.documents.fields import stream_name
 from contract.kdd99.columns import COLUMNS
-from tests.acceptance.commands import Desk
+from tests.acceptance.commands import Terminal
 from tests.pipelines import creations
 from tests.servers import enrich_service
 
@@ -72,14 +72,14 @@ def files(records: list[dict[str, str]]) -> dict[str, list[str]]:
 
 
 def test_every_form_of_a_file_gives_the_same_predictions(
-    desk: Desk, es: Elasticsearch, namespace: str, records: list[dict[str, str]], service: str
+    terminal: Terminal, es: Elasticsearch, namespace: str, records: list[dict[str, str]], service: str
 ) -> None:
     """`oversight ship` reads the header. Another shipper sends `csv.columns` as a static field."""
-    mine = Desk(desk.folder, {**desk.settings, "OVERSIGHT_ENRICH_URL": service})
+    mine = Terminal(terminal.folder, {**terminal.settings, "OVERSIGHT_ENRICH_URL": service})
     assert mine.type("provision").returncode == 0
     stream, forms = stream_name(namespace), files(records)
     for name, lines in forms.items():
-        (desk.folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        (terminal.folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
         assert mine.json("ship", name)["stored"] == ROWS, name
     header, *turned = forms["turned.csv"]
     static = {"csv": {"columns": header.split(";"), "delimiter": ";"}, "user": {"id": "static"}}
@@ -121,11 +121,13 @@ def verdict(source: dict[str, Any]) -> tuple[str, str | None, list[str]]:
     return prediction["label"], source["oversight"].get("truth", {}).get("label"), prediction["top"]
 
 
-def test_commands_name_the_file_of_a_stored_header(desk: Desk, es: Elasticsearch, namespace: str, service: str) -> None:
+def test_commands_name_the_file_of_a_stored_header(
+    terminal: Terminal, es: Elasticsearch, namespace: str, service: str
+) -> None:
     """Without `csv.columns` a shipper sends the header as an event. It is stored as failed; `status` and `check` name
     its file.
     """
-    mine = Desk(desk.folder, {**desk.settings, "OVERSIGHT_ENRICH_URL": service})
+    mine = Terminal(terminal.folder, {**terminal.settings, "OVERSIGHT_ENRICH_URL": service})
     assert mine.type("provision").returncode == 0
     document = {"message": ",".join(REVERSED), "log": {"file": {"path": "/s/alpha.csv"}}, "user": {"id": "alpha"}}
     assert not es.bulk(index=stream_name(namespace), operations=creations([document]), refresh=True)["errors"]

@@ -31,7 +31,7 @@ from contract.artifact.contract import ModelContract
 from contract.artifact.file import read_file
 from kibana.panels.boards import boards
 from oversight.commands.convert import command as convert
-from tests.acceptance.commands import Desk
+from tests.acceptance.commands import Terminal
 from tests.conftest import ROOT
 from tests.integration.converter.conftest import KERAS_ARRAY
 from tests.servers import enrich_service
@@ -74,7 +74,7 @@ def steps_of(page: Path) -> list[Step]:
     return steps
 
 
-class Terminal:
+class PageRunner:
     """Runs the commands of a page in a separate folder."""
 
     def __init__(self, folder: Path, engine_url: str, until_end: contextlib.ExitStack) -> None:
@@ -103,7 +103,7 @@ class Terminal:
                 assert made.exit_code == 0, made.output
                 return made.stdout
             case ["oversight", *others]:
-                done = Desk(self.folder, self._settings).type(*others)
+                done = Terminal(self.folder, self._settings).type(*others)
                 assert done.returncode == 0, f"{typed}: {done.stdout} {done.stderr}"
                 return done.stdout
         raise AssertionError(f"this test cannot run {typed!r}")
@@ -136,27 +136,27 @@ def example(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.fixture
-def terminal(tmp_path: Path, embedded_url: str) -> Iterator[Terminal]:
+def runner(tmp_path: Path, embedded_url: str) -> Iterator[PageRunner]:
     with contextlib.ExitStack() as until_end:
-        yield Terminal(tmp_path, embedded_url, until_end)
+        yield PageRunner(tmp_path, embedded_url, until_end)
 
 
-def test_every_command_of_the_page_prints_what_the_page_shows(example: str, terminal: Terminal) -> None:
-    steps = steps_of(terminal.folder / "README.md")
+def test_every_command_of_the_page_prints_what_the_page_shows(example: str, runner: PageRunner) -> None:
+    steps = steps_of(runner.folder / "README.md")
     asked = [step for step in steps if step.command.startswith("curl ")]
     assert len(asked) == len(PANELS[example])
     for step in steps:
-        printed = terminal.run(step.command)
+        printed = runner.run(step.command)
         if step in asked:
             (expected,) = step.printed
             assert shape(json.loads(printed)) == shape(json.loads(expected)), step.command
         else:
             assert missing_lines(step.printed, printed.splitlines()) == [], f"{step.command}\n{printed}"
-    contract = read_file(terminal.folder / "model.onnx").contract
+    contract = read_file(runner.folder / "model.onnx").contract
     below = {name: contract.proved[name] for name, least in FIGURES[example].items() if contract.proved[name] < least}
     assert below == {}
     for file, panel in PANELS[example].items():
-        query = json.loads((terminal.folder / file).read_text(encoding="utf-8"))
+        query = json.loads((runner.folder / file).read_text(encoding="utf-8"))
         assert query == without_time(panel, contract, query), file
 
 

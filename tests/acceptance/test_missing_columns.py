@@ -16,7 +16,7 @@ from benchmarks.es_pipelines.removal import remove
 from common.settings.shared import DEFAULT_MODEL
 from contract.documents.fields import stream_name
 from contract.kdd99.columns import COLUMNS, CONTENT, FLOW
-from tests.acceptance.commands import Desk
+from tests.acceptance.commands import Terminal
 from tests.integration.enrich_service.requests import ask
 from tests.pipelines import EMPTIED, LINE, SHORT
 from tests.servers import enrich_service
@@ -44,7 +44,7 @@ def whole_url() -> Iterator[str]:
 def gaps(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """A log of simulated traffic for each user, with the thirteen content columns empty."""
     folder = tmp_path_factory.mktemp("gaps")
-    done = Desk(folder, {}).type("simulate", "--events", str(EVENTS), "--label", "--output", "logs")
+    done = Terminal(folder, {}).type("simulate", "--events", str(EVENTS), "--label", "--output", "logs")
     assert done.returncode == 0, done.stderr
     logs = sorted((folder / "logs").glob("*.csv"))
     for log in logs:
@@ -68,12 +68,14 @@ def emptied(line: str) -> str:
 
 
 def test_traffic_without_content_columns_is_predicted_end_to_end(
-    desk: Desk, es: Elasticsearch, namespace: str, gaps: list[Path], flow_url: str
+    terminal: Terminal, es: Elasticsearch, namespace: str, gaps: list[Path], flow_url: str
 ) -> None:
     """Every event is enriched, and the large attacks mostly get their own label. Their first connections look normal,
     because the windows over recent connections fill slowly.
     """
-    flow = Desk(desk.folder, {**desk.settings, "OVERSIGHT_MODEL": str(FLOW_MODEL), "OVERSIGHT_ENRICH_URL": flow_url})
+    flow = Terminal(
+        terminal.folder, {**terminal.settings, "OVERSIGHT_MODEL": str(FLOW_MODEL), "OVERSIGHT_ENRICH_URL": flow_url}
+    )
     assert flow.type("provision").returncode == 0
     shipped = flow.json("ship", *gaps)
     assert (shipped["stored"], shipped["refused"]) == (EVENTS, 0)
@@ -98,8 +100,8 @@ def test_pending_events_are_predicted_by_the_next_model(
     opensearch_url: str, namespace: str, tmp_path: Path, flow_url: str, whole_url: str
 ) -> None:
     """A stream is provisioned for one model, then for the other. No event is lost; errors name the missing field."""
-    whole = Desk(tmp_path, {"ELASTICSEARCH_URL": opensearch_url, "OVERSIGHT_NAMESPACE": namespace})
-    flow = Desk(tmp_path, {**whole.settings, "OVERSIGHT_MODEL": str(FLOW_MODEL), "OVERSIGHT_ENRICH_URL": flow_url})
+    whole = Terminal(tmp_path, {"ELASTICSEARCH_URL": opensearch_url, "OVERSIGHT_NAMESPACE": namespace})
+    flow = Terminal(tmp_path, {**whole.settings, "OVERSIGHT_MODEL": str(FLOW_MODEL), "OVERSIGHT_ENRICH_URL": flow_url})
     for name, lines in (
         ("before", [LINE, EMPTIED]),
         ("gaps", [EMPTIED, SHORT, LINE]),

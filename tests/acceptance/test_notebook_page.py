@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from elasticsearch import Elasticsearch
 
-from tests.acceptance.commands import Desk
+from tests.acceptance.commands import Terminal
 from tests.conftest import ROOT
 from tests.servers import enrich_service
 from tests.waiting import WAIT_S
@@ -28,7 +28,7 @@ def commands() -> list[list[str]]:
 
 
 def test_the_page_leads_from_a_notebook_to_predictions(
-    desk: Desk, es: Elasticsearch, namespace: str, tmp_path: Path
+    terminal: Terminal, es: Elasticsearch, namespace: str, tmp_path: Path
 ) -> None:
     pytest.importorskip("skl2onnx")
     code = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
@@ -40,13 +40,13 @@ def test_the_page_leads_from_a_notebook_to_predictions(
     assert [words[0] for words in typed] == ["try", "predict", "evaluate", "provision", "ship", "watch", "status"]
     model = tmp_path / "build" / "tumours" / "model.onnx"
     for words in typed[:3]:
-        done = desk.type(*words)
+        done = terminal.type(*words)
         assert done.returncode == 0, f"{words}: {done.stderr}"
     n_rows = len((tmp_path / "tumours.csv").read_text().splitlines()) - 1
     scored = (tmp_path / "scored.csv").read_text().splitlines()
     assert (scored[0], len(scored)) == ("label,probability,reasons,error", n_rows + 1)
     with enrich_service(model) as url:
-        mine = Desk(tmp_path, {**desk.settings, "OVERSIGHT_MODEL": str(model), "OVERSIGHT_ENRICH_URL": url})
+        mine = Terminal(tmp_path, {**terminal.settings, "OVERSIGHT_MODEL": str(model), "OVERSIGHT_ENRICH_URL": url})
         for words in typed[3:]:
             done = mine.type(*words)
             assert done.returncode == 0, f"{words}: {done.stderr}"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from oversight.demo.ports import free_port
-from tests.acceptance.commands import Desk
+from tests.acceptance.commands import Terminal
 from tests.conftest import ROOT, why_no_real_engine
 from tests.kibana_server import fake_kibana
 from tests.waiting import WAIT_S
@@ -76,7 +76,7 @@ def kibana_url() -> Iterator[str]:
         yield kibana.url
 
 
-def test_the_commands_for_a_cluster_run_in_order(desk: Desk, kibana_url: str, tmp_path: Path) -> None:
+def test_the_commands_for_a_cluster_run_in_order(terminal: Terminal, kibana_url: str, tmp_path: Path) -> None:
     port = free_port()
     folder = tmp_path / "bin"
     folder.mkdir()
@@ -84,8 +84,8 @@ def test_the_commands_for_a_cluster_run_in_order(desk: Desk, kibana_url: str, tm
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m oversight "$@"\n', encoding="utf-8")
     program.chmod(0o755)
     environment = {
-        **desk.environment,
-        "PATH": f"{folder}:{desk.environment['PATH']}",
+        **terminal.environment,
+        "PATH": f"{folder}:{terminal.environment['PATH']}",
         "OVERSIGHT_SERVE_BIND": f"127.0.0.1:{port}",
         "OVERSIGHT_ENRICH_URL": f"http://127.0.0.1:{port}",
         "KIBANA_URL": kibana_url,

@@ -13,7 +13,7 @@ from elasticsearch.helpers import scan
 
 from benchmarks.es_pipelines.removal import remove
 from contract.documents.fields import stream_name
-from tests.acceptance.commands import Desk
+from tests.acceptance.commands import Terminal
 from tests.servers import enrich_service
 from tests.tasks import ALL, write_task
 from tests.waiting import WAIT_S
@@ -94,12 +94,12 @@ def test_a_model_of_each_task_enriches_documents(
     settings = {"ELASTICSEARCH_URL": embedded_url, "OVERSIGHT_NAMESPACE": namespace, "OVERSIGHT_MODEL": str(model)}
     try:
         with enrich_service(model) as url:
-            desk = Desk(tmp_path, {**settings, "OVERSIGHT_ENRICH_URL": url})
-            assert desk.type("provision").returncode == 0
-            assert desk.json("ship", "rows.csv")["stored"] == len(rows)
-            watched = desk.type("watch", "--once")
+            terminal = Terminal(tmp_path, {**settings, "OVERSIGHT_ENRICH_URL": url})
+            assert terminal.type("provision").returncode == 0
+            assert terminal.json("ship", "rows.csv")["stored"] == len(rows)
+            watched = terminal.type("watch", "--once")
             assert watched.returncode == 0, watched.stderr
-            checks = {each["about"]: each for each in desk.json("check")}
+            checks = {each["about"]: each for each in terminal.json("check")}
             assert all(each["good"] for each in checks.values()), checks
             assert f"task: {ALL[task][0].task}" in str(checks["artifact"])
         documents = documents_of(engine, stream_name(namespace, dataset), rows)
@@ -150,11 +150,11 @@ def test_evaluate_compares_predictions_with_the_shipped_truth(
     settings = {"ELASTICSEARCH_URL": embedded_url, "OVERSIGHT_NAMESPACE": namespace, "OVERSIGHT_MODEL": str(model)}
     try:
         with enrich_service(model) as url:
-            desk = Desk(tmp_path, {**settings, "OVERSIGHT_ENRICH_URL": url})
-            assert desk.type("provision").returncode == 0
-            assert desk.json("ship", "rows.csv")["stored"] == 3
-            assert desk.type("watch", "--once").returncode == 0
-        found = desk.json("evaluate", *(() if column == "label" else ("--label", column)))
+            terminal = Terminal(tmp_path, {**settings, "OVERSIGHT_ENRICH_URL": url})
+            assert terminal.type("provision").returncode == 0
+            assert terminal.json("ship", "rows.csv")["stored"] == 3
+            assert terminal.type("watch", "--once").returncode == 0
+        found = terminal.json("evaluate", *(() if column == "label" else ("--label", column)))
     finally:
         remove(engine, namespace, dataset)
     assert found["by_truth"]["documents"] == 3
@@ -165,10 +165,10 @@ def test_evaluate_compares_predictions_with_the_shipped_truth(
 def test_the_commands_describe_a_model_of_each_task(task: str, tmp_path: Path) -> None:
     """`oversight model` shows when the model alerts, and how each field is read."""
     model = write_task(tmp_path, task)
-    desk = Desk(tmp_path, {"OVERSIGHT_MODEL": str(model)})
-    page = desk.json("model")
+    terminal = Terminal(tmp_path, {"OVERSIGHT_MODEL": str(model)})
+    page = terminal.json("model")
     assert page["contract"]["format"] == 2
-    shown = desk.type("model").stdout
+    shown = terminal.type("model").stdout
     says = {
         "one sigmoid": "classification, burst from a probability of 0.3 on",
         "several labels": "classification, several labels may hold",

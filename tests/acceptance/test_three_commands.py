@@ -13,7 +13,7 @@ from elasticsearch.helpers import scan
 from common.settings.shared import DEFAULT_MODEL
 from contract.documents.fields import stream_name
 from oversight.demo.ports import free_port
-from tests.acceptance.commands import Desk
+from tests.acceptance.commands import Terminal
 from tests.servers import enrich_service
 from tests.waiting import WAIT_S, wait_until
 
@@ -34,14 +34,14 @@ def _pending(es: Elasticsearch, stream: str) -> int:
 
 @pytest.mark.data
 def test_all_671_events_get_a_prediction_and_shipping_again_adds_none(
-    desk: Desk, es: Elasticsearch, namespace: str, shared_data: Path
+    terminal: Terminal, es: Elasticsearch, namespace: str, shared_data: Path
 ) -> None:
     logs, stream = sorted((shared_data / "sensor-logs").glob("*.csv")), stream_name(namespace)
-    assert desk.type("provision").returncode == 0
-    first = desk.json("ship", *logs)
+    assert terminal.type("provision").returncode == 0
+    first = terminal.json("ship", *logs)
     assert (first["stored"], first["headers"], first["refused"]) == (671, 3, 0)
     with enrich_service(DEFAULT_MODEL) as url:
-        done = desk.type("watch", "--once", OVERSIGHT_ENRICH_URL=url)
+        done = terminal.type("watch", "--once", OVERSIGHT_ENRICH_URL=url)
         assert done.returncode == 0, done.stdout + done.stderr
 
     documents = [hit["_source"] for hit in _documents(es, stream)]
@@ -51,10 +51,10 @@ def test_all_671_events_get_a_prediction_and_shipping_again_adds_none(
     assert len({document["event"]["original"] for document in documents}) == 627
     assert {hit["_version"] for hit in scan(es, index=stream, query={"version": True})} == {2}
 
-    again = desk.json("ship", *logs)
+    again = terminal.json("ship", *logs)
     assert (again["stored"], again["refused"]) == (0, 0)
     assert len(_documents(es, stream)) == 671
-    status = desk.json("status")
+    status = terminal.json("status")
     assert (status["pending"], status["enriched"], status["failed"]) == (0, 671, 0)
 
 
@@ -66,15 +66,15 @@ def test_shipping_again_after_a_rollover_adds_none_even_without_the_registry(
     """Ids are unique only within a backing index, so `ship` searches the stream."""
     from benchmarks.es_pipelines.removal import remove
 
-    desk = Desk(tmp_path, {"ELASTICSEARCH_URL": opensearch_url, "OVERSIGHT_NAMESPACE": namespace})
+    terminal = Terminal(tmp_path, {"ELASTICSEARCH_URL": opensearch_url, "OVERSIGHT_NAMESPACE": namespace})
     log, stream = shared_data / "sensor-logs" / "delta.csv", stream_name(namespace)
     with Elasticsearch(opensearch_url) as es:
         try:
-            assert desk.type("provision").returncode == 0
-            assert desk.json("ship", log)["stored"] == EVENTS["delta"]
+            assert terminal.type("provision").returncode == 0
+            assert terminal.json("ship", log)["stored"] == EVENTS["delta"]
             es.indices.rollover(alias=stream)
-            assert desk.json("ship", log)["stored"] == 0
-            forgetful = Desk(tmp_path, {**desk.settings, "OVERSIGHT_STATE": str(tmp_path / "elsewhere")})
+            assert terminal.json("ship", log)["stored"] == 0
+            forgetful = Terminal(tmp_path, {**terminal.settings, "OVERSIGHT_STATE": str(tmp_path / "elsewhere")})
             assert forgetful.json("ship", log)["stored"] == 0
             assert len(_documents(es, stream)) == EVENTS["delta"]
         finally:
@@ -82,11 +82,11 @@ def test_shipping_again_after_a_rollover_adds_none_even_without_the_registry(
 
 
 def test_events_that_arrive_while_the_service_is_down_are_predicted_when_it_is_back(
-    desk: Desk, es: Elasticsearch, namespace: str, tmp_path: Path
+    terminal: Terminal, es: Elasticsearch, namespace: str, tmp_path: Path
 ) -> None:
     """The watcher keeps running and needs no command to recover from the outage."""
     stream, port = stream_name(namespace), free_port()
-    down = Desk(tmp_path, {**desk.settings, "OVERSIGHT_ENRICH_URL": f"http://127.0.0.1:{port}"})
+    down = Terminal(tmp_path, {**terminal.settings, "OVERSIGHT_ENRICH_URL": f"http://127.0.0.1:{port}"})
     assert down.type("provision").returncode == 0
     assert down.type("simulate", "--events", "200", "--output", tmp_path / "traffic").returncode == 0
     watcher = down.start("watch", log=tmp_path / "watch.log")

@@ -21,7 +21,7 @@ from contract.documents.alerts import alerts_index
 from contract.documents.fields import stream_name
 from contract.documents.heartbeats import heartbeat_index
 from enrich_service.model.model_file import read_contract
-from tests.acceptance.commands import Desk
+from tests.acceptance.commands import Terminal
 from tests.acceptance.test_bad_input import GOOD
 from tests.servers import enrich_service
 from tests.tasks import ONE_SIGMOID, write_task
@@ -47,16 +47,19 @@ def shipped_service() -> Iterator[str]:
 
 @pytest.fixture
 def both(
-    desk: Desk, es: Elasticsearch, namespace: str, pump: tuple[Path, str], tmp_path: Path
-) -> Iterator[tuple[Desk, Desk]]:
+    terminal: Terminal, es: Elasticsearch, namespace: str, pump: tuple[Path, str], tmp_path: Path
+) -> Iterator[tuple[Terminal, Terminal]]:
     """A terminal for the shipped model, and one for the other model, in the same namespace."""
     model, url = pump
-    yield desk, Desk(tmp_path, {**desk.settings, "OVERSIGHT_MODEL": str(model), "OVERSIGHT_ENRICH_URL": url})
+    yield (
+        terminal,
+        Terminal(tmp_path, {**terminal.settings, "OVERSIGHT_MODEL": str(model), "OVERSIGHT_ENRICH_URL": url}),
+    )
     remove(es, namespace, DATASET)
 
 
 def test_provision_ship_predict_and_remove_do_not_touch_the_other_dataset(
-    both: tuple[Desk, Desk], es: Elasticsearch, namespace: str, shipped_service: str
+    both: tuple[Terminal, Terminal], es: Elasticsearch, namespace: str, shipped_service: str
 ) -> None:
     kdd, pumps = both
     first, second = stream_name(namespace), stream_name(namespace, DATASET)
@@ -73,16 +76,16 @@ def test_provision_ship_predict_and_remove_do_not_touch_the_other_dataset(
         f"oversight-fields-{DATASET}-{namespace}",
     }
     assert all(name.endswith(f"{DATASET}-{namespace}") for name in added)
-    for desk in both:
-        assert desk.type("provision", "--check").returncode == 0
-        assert set(_actions(desk.json("provision"))) == {"unchanged"}
+    for terminal in both:
+        assert terminal.type("provision", "--check").returncode == 0
+        assert set(_actions(terminal.json("provision"))) == {"unchanged"}
 
     (kdd.folder / "kdd.csv").write_text(GOOD, encoding="utf-8")
     (kdd.folder / "pumps.json").write_text("\n".join(map(json.dumps, PUMPS)), encoding="utf-8")
     assert kdd.json("ship", "kdd.csv")["stored"] == len(GOOD.splitlines())
     assert pumps.json("ship", "pumps.json")["stored"] == len(PUMPS)
-    for desk, url in ((kdd, pumps.settings["OVERSIGHT_ENRICH_URL"]), (pumps, shipped_service)):
-        wrong = desk.type("watch", "--once", OVERSIGHT_ENRICH_URL=url)
+    for terminal, url in ((kdd, pumps.settings["OVERSIGHT_ENRICH_URL"]), (pumps, shipped_service)):
+        wrong = terminal.type("watch", "--once", OVERSIGHT_ENRICH_URL=url)
         assert wrong.returncode == 1
         assert "a model of the dataset" in wrong.stderr
     assert pumps.type("watch", "--once").returncode == 0
@@ -126,11 +129,11 @@ def test_provision_ship_predict_and_remove_do_not_touch_the_other_dataset(
 
 
 def test_shared_resources_stay_until_the_last_dataset_is_removed(
-    both: tuple[Desk, Desk], es: Elasticsearch, namespace: str
+    both: tuple[Terminal, Terminal], es: Elasticsearch, namespace: str
 ) -> None:
     kdd, pumps = both
-    for desk in both:
-        assert desk.type("provision").returncode == 0
+    for terminal in both:
+        assert terminal.type("provision").returncode == 0
     shared = {heartbeat_index(namespace), alerts_index(namespace)}
     stayed = {
         step["name"]: step["reason"]
@@ -145,16 +148,16 @@ def test_shared_resources_stay_until_the_last_dataset_is_removed(
 
 
 def test_an_option_or_setting_overrides_the_dataset_of_the_contract(
-    desk: Desk, es: Elasticsearch, namespace: str
+    terminal: Terminal, es: Elasticsearch, namespace: str
 ) -> None:
     """Artifacts of format 1 have no dataset; they use `connection` unless the user names another one."""
     try:
-        steps = desk.json("provision", "--dataset", DATASET)
+        steps = terminal.json("provision", "--dataset", DATASET)
         assert steps["stream"] == stream_name(namespace, DATASET)
-        assert desk.type("provision", "--check", OVERSIGHT_DATASET=DATASET).returncode == 0
-        assert desk.type("provision", "--check").returncode == 1, "the model has another dataset"
-        (desk.folder / "kdd.csv").write_text(GOOD, encoding="utf-8")
-        hint = desk.type("ship", "kdd.csv", "--dataset", "nothing")
+        assert terminal.type("provision", "--check", OVERSIGHT_DATASET=DATASET).returncode == 0
+        assert terminal.type("provision", "--check").returncode == 1, "the model has another dataset"
+        (terminal.folder / "kdd.csv").write_text(GOOD, encoding="utf-8")
+        hint = terminal.type("ship", "kdd.csv", "--dataset", "nothing")
         assert f"`oversight provision --namespace {namespace} --dataset nothing`" in hint.stderr
     finally:
         remove(es, namespace, DATASET)
@@ -162,15 +165,15 @@ def test_an_option_or_setting_overrides_the_dataset_of_the_contract(
 
 @pytest.mark.parametrize("wrong", ["Pump", "pump-room", "..", "x" * 81])
 def test_an_invalid_dataset_name_is_rejected(wrong: str, tmp_path: Path) -> None:
-    done = Desk(tmp_path, {}).type("provision", "--plan", "--dataset", wrong)
+    done = Terminal(tmp_path, {}).type("provision", "--plan", "--dataset", wrong)
     assert (done.returncode, done.stderr.count("\n")) == (64, 1)
     assert f"OVERSIGHT_DATASET={wrong}: a dataset has 1 to 80 characters" in done.stderr
 
 
-def _console_lists(desk: Desk) -> Any:
+def _console_lists(terminal: Terminal) -> Any:
     """The datasets on the console's operations page."""
-    url, namespace = desk.settings["ELASTICSEARCH_URL"], desk.settings["OVERSIGHT_NAMESPACE"]
-    shared = OversightSettings(namespace=namespace, state=desk.folder)
+    url, namespace = terminal.settings["ELASTICSEARCH_URL"], terminal.settings["OVERSIGHT_NAMESPACE"]
+    shared = OversightSettings(namespace=namespace, state=terminal.folder)
     backend = Backend(connect=lambda: Elasticsearch(url), explain=str, contract=lambda: read_contract(DEFAULT_MODEL))
     app = Console(ConsoleSettings(), shared, backend, local=True).app()
     return app.test_client().get("/api/pages/operations", base_url="http://127.0.0.1:8602").get_json()["datasets"]

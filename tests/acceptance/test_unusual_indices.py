@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from contract.artifact.contract import Feature, Label, ModelContract
 from contract.documents.fields import FIELDS, properties, stream_name
-from tests.acceptance.commands import Desk
+from tests.acceptance.commands import Terminal
 from tests.artifacts import TURBINE, write_model
 from tests.integration.watcher.conftest import event
 from tests.servers import enrich_service
@@ -44,9 +44,9 @@ def turbine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
 
 
 @pytest.fixture
-def mine(desk: Desk, turbine: dict[str, str]) -> Desk:
+def mine(terminal: Terminal, turbine: dict[str, str]) -> Terminal:
     """A terminal with that model."""
-    return Desk(desk.folder, {**desk.settings, **turbine})
+    return Terminal(terminal.folder, {**terminal.settings, **turbine})
 
 
 @pytest.fixture
@@ -71,13 +71,13 @@ def statuses(es: Elasticsearch, index: str) -> list[str]:
     return sorted(hit["_source"]["oversight"]["status"] for hit in hits)
 
 
-def check_that_commands_continue(desk: Desk, closed: str, *, pending: int) -> None:
+def check_that_commands_continue(terminal: Terminal, closed: str, *, pending: int) -> None:
     """Each command names the closed index once and works with the other indices."""
-    once = desk.type("watch", "--once", "--json")
+    once = terminal.type("watch", "--once", "--json")
     assert once.returncode == 0, once.stderr
     assert json.loads(once.stdout)["enriched"] == pending
     assert len([line for line in once.stderr.splitlines() if f"{closed} is closed" in line]) == 1
-    status = desk.json("status")
+    status = terminal.json("status")
     assert status["closed"] == [closed]
     assert status["enriched"] == pending
     for words in (
@@ -86,16 +86,16 @@ def check_that_commands_continue(desk: Desk, closed: str, *, pending: int) -> No
         ("retry", "--yes"),
         ("labels", "export", "--unguarded", "--output", "labels.csv"),
     ):
-        done = desk.type(*words)
+        done = terminal.type(*words)
         assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
         assert (done.stdout + done.stderr).count(f"{closed} is closed") == 1, words
-    stream = next(one for one in json.loads(desk.type("check", "--json").stdout) if one["about"] == "stream")
+    stream = next(one for one in json.loads(terminal.type("check", "--json").stdout) if one["about"] == "stream")
     assert stream["good"], stream
     assert f"{closed} is closed" in stream["says"]
 
 
 @pytest.mark.parametrize("engine_url", [OPENSEARCH], indirect=True)
-def test_commands_name_a_closed_backing_index_and_continue(mine: Desk, es: Elasticsearch, namespace: str) -> None:
+def test_commands_name_a_closed_backing_index_and_continue(mine: Terminal, es: Elasticsearch, namespace: str) -> None:
     """Operators close old indices to save memory."""
     stream = stream_name(namespace)
     assert mine.type("provision").returncode == 0
@@ -116,17 +116,17 @@ def test_commands_name_a_closed_backing_index_and_continue(mine: Desk, es: Elast
 
 @pytest.mark.parametrize("engine_url", [ELASTICSEARCH], indirect=True)
 def test_commands_name_a_closed_index_in_an_alias_or_a_list_and_continue(
-    mine: Desk, es: Elasticsearch, flows: str
+    mine: Terminal, es: Elasticsearch, flows: str
 ) -> None:
     first, second = f"{flows}-1", f"{flows}-2"
     for name in (first, second):
         put(es, name, [event(number) for number in range(4)], mappings={"properties": OURS})
     es.indices.put_alias(index=f"{first},{second}", name=f"{flows}-all")
     es.indices.close(index=first)
-    listed = Desk(mine.folder, {**mine.settings, "OVERSIGHT_INDEX": f"{first},{second}"})
+    listed = Terminal(mine.folder, {**mine.settings, "OVERSIGHT_INDEX": f"{first},{second}"})
     check_that_commands_continue(listed, first, pending=4)
     check_that_commands_continue(
-        Desk(mine.folder, {**mine.settings, "OVERSIGHT_INDEX": f"{flows}-all"}), first, pending=4
+        Terminal(mine.folder, {**mine.settings, "OVERSIGHT_INDEX": f"{flows}-all"}), first, pending=4
     )
     third = listed.type("watch", "--once", "--index", f"{first},{second},{flows}-3")
     assert f"only {first},{second} exist" in third.stdout, "a missing index needs another message than a closed one"
@@ -141,7 +141,7 @@ def test_commands_name_a_closed_index_in_an_alias_or_a_list_and_continue(
     "source", [{"excludes": ["secret"]}, {"includes": ["oversight", "turbine"]}, {"enabled": False}]
 )
 def test_an_index_with_filtered_source_is_never_written(
-    mine: Desk, es: Elasticsearch, flows: str, source: dict[str, Any]
+    mine: Terminal, es: Elasticsearch, flows: str, source: dict[str, Any]
 ) -> None:
     """An update would write `_source` back, and the values that it leaves out would be lost."""
     put(
@@ -150,7 +150,7 @@ def test_an_index_with_filtered_source_is_never_written(
         [event(1, secret="s")],
         mappings={"_source": source, "properties": {**OURS, "secret": {"type": "keyword"}}},
     )
-    there = Desk(mine.folder, {**mine.settings, "OVERSIGHT_INDEX": flows})
+    there = Terminal(mine.folder, {**mine.settings, "OVERSIGHT_INDEX": flows})
     once = there.type("watch", "--once")
     assert once.returncode == 1
     assert f"leaves fields out of `_source` in {flows}" in once.stdout
@@ -163,10 +163,12 @@ def test_an_index_with_filtered_source_is_never_written(
 
 
 @pytest.mark.parametrize("engine_url", [ELASTICSEARCH], indirect=True)
-def test_synthetic_source_is_reported_and_top_labels_stay_readable(mine: Desk, es: Elasticsearch, flows: str) -> None:
+def test_synthetic_source_is_reported_and_top_labels_stay_readable(
+    mine: Terminal, es: Elasticsearch, flows: str
+) -> None:
     """The engine sorts the words of an array, so each word contains its own number."""
     put(es, flows, [event(1, numbers=[3, 1, 2])], settings={"index.mapping.source.mode": "synthetic"})
-    there = Desk(mine.folder, {**mine.settings, "OVERSIGHT_INDEX": flows})
+    there = Terminal(mine.folder, {**mine.settings, "OVERSIGHT_INDEX": flows})
     es.indices.put_mapping(index=flows, properties={"oversight": {"properties": {"other": {"type": "keyword"}}}})
     once = there.type("watch", "--once")
     assert f"synthetic in {flows}" in once.stdout
@@ -181,13 +183,13 @@ def test_synthetic_source_is_reported_and_top_labels_stay_readable(mine: Desk, e
 
 @pytest.mark.parametrize("engine_url", [ELASTICSEARCH], indirect=True)
 def test_a_foreign_index_with_the_mapping_of_an_older_version_still_accepts_predictions(
-    mine: Desk, es: Elasticsearch, flows: str
+    mine: Terminal, es: Elasticsearch, flows: str
 ) -> None:
     """Its dynamic mapping rejects words in `oversight.prediction.top`, so the watcher writes objects as before."""
     old = event(1)
     old["oversight"] = {"status": "pending", "prediction": {"top": [{"label": "healthy", "probability": 0.9}]}}
     put(es, flows, [old], mappings={"properties": {"oversight": {"properties": {"status": {"type": "keyword"}}}}})
-    there = Desk(mine.folder, {**mine.settings, "OVERSIGHT_INDEX": flows})
+    there = Terminal(mine.folder, {**mine.settings, "OVERSIGHT_INDEX": flows})
     once = there.type("watch", "--once")
     assert once.returncode == 0, once.stdout
     es.indices.refresh(index=flows)
@@ -204,7 +206,7 @@ FULL: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("engine_url", [ELASTICSEARCH, OPENSEARCH], indirect=True)
 @pytest.mark.parametrize("kind", FULL)
 def test_commands_quote_the_engines_reason_if_documents_cannot_be_written(
-    mine: Desk, es: Elasticsearch, flows: str, kind: str
+    mine: Terminal, es: Elasticsearch, flows: str, kind: str
 ) -> None:
     """`--once` exits with 1; `status` and `check` show the reason afterwards."""
     body, reason = FULL[kind]
@@ -224,7 +226,7 @@ def test_commands_quote_the_engines_reason_if_documents_cannot_be_written(
         }
     }
     put(es, flows, [document, document], **{**body, "mappings": {**body["mappings"], **wide}})
-    there = Desk(mine.folder, {**mine.settings, "OVERSIGHT_INDEX": flows})
+    there = Terminal(mine.folder, {**mine.settings, "OVERSIGHT_INDEX": flows})
     once = there.type("watch", "--once")
     assert once.returncode == 1
     assert "2 documents cannot be written" in once.stderr
@@ -283,11 +285,11 @@ def wide_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, s
 
 @pytest.mark.parametrize("engine_url", ["embedded", OPENSEARCH], indirect=True)
 def test_a_model_with_500_features_predicts_on_documents_of_more_than_4_kb(
-    desk: Desk, es: Elasticsearch, namespace: str, wide_model: dict[str, str]
+    terminal: Terminal, es: Elasticsearch, namespace: str, wide_model: dict[str, str]
 ) -> None:
     """From the line to the prediction, `rescore` and `labels export`, no request has a list of fields in its URL."""
     patient = {"ELASTICSEARCH_TIMEOUT_S": f"{WAIT_S:g}"}  # a busy machine may need longer than a user would wait
-    wide = Desk(desk.folder, {**desk.settings, **wide_model, **patient})
+    wide = Terminal(terminal.folder, {**terminal.settings, **wide_model, **patient})
     provisioned = wide.type("provision")
     assert provisioned.returncode == 0, provisioned.stderr
     names = [f"measurement_{number:03d}_of_a_long_name" for number in range(WIDE)]

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from contract.artifact.contract import ModelContract
 from contract.artifact.file import read_file
-from tests.acceptance.commands import Desk
+from tests.acceptance.commands import Terminal
 
 N = 300
 NAMES = ["depth", "flow", "level"]
@@ -59,7 +59,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("model", ["mine.onnx", "mine.keras"])
 def test_a_model_and_a_labelled_file_become_a_measured_artifact(folder: Path, model: str) -> None:
     """The truth shows the order of the model's labels."""
-    facts = Desk(folder, {}).json(
+    facts = Terminal(folder, {}).json(
         "try", "--model", model, "--data", "rivers.csv", "--label", "class", "--harmless", "calm"
     )
     assert (facts["output"], facts["task"], facts["features"]) == ("build/rivers/model.onnx", "classification", NAMES)
@@ -75,7 +75,7 @@ def test_a_model_and_a_labelled_file_become_a_measured_artifact(folder: Path, mo
 
 
 def test_the_text_output_shows_the_result(folder: Path) -> None:
-    done = Desk(folder, {}).type(
+    done = Terminal(folder, {}).type(
         "try",
         "--model",
         "mine.onnx",
@@ -106,14 +106,14 @@ def test_the_text_output_shows_the_result(folder: Path) -> None:
 def test_an_error_is_one_line(folder: Path, words: tuple[str, ...], code: int, says: str) -> None:
     """No file is written."""
     given = ("--data", "rivers.csv", "--label", "class", "--harmless", "calm", "--name", "wrong")
-    done = Desk(folder, {}).type("try", *words, *given)
+    done = Terminal(folder, {}).type("try", *words, *given)
     assert (done.returncode, says in done.stderr, done.stderr.count("\n")) == (code, True, 1), done.stderr
     assert not (folder / "build" / "wrong").exists()
 
 
 def test_a_model_no_better_than_guessing_is_written_if_forced(folder: Path) -> None:
     given = ("--data", "rivers.csv", "--label", "class", "--harmless", "calm", "--name", "blind", "--force")
-    assert Desk(folder, {}).type("try", "--model", "blind.onnx", *given).returncode == 0
+    assert Terminal(folder, {}).type("try", "--model", "blind.onnx", *given).returncode == 0
     assert (folder / "build" / "blind" / "model.onnx").is_file()
 
 
@@ -121,7 +121,7 @@ def test_a_model_no_better_than_guessing_is_written_if_forced(folder: Path) -> N
 def test_the_contract_gets_the_model_s_order_of_labels(folder: Path, model: str, given: str, answered: str) -> None:
     """`contract init --model` shows inputs and outputs, and uses the order that fits the truth."""
     words = ("--data", "rivers.csv", "--label", "class", "--harmless", "calm", "--model", model, "--output", "c.json")
-    facts = Desk(folder, {}).json("contract", "init", *words)
+    facts = Terminal(folder, {}).json("contract", "init", *words)
     assert facts["labels"] == [LABELS[place] for place in MODELS_ORDER]
     taken, out, order = facts["model"]
     assert given in taken
@@ -135,28 +135,28 @@ def test_the_contract_gets_the_model_s_order_of_labels(folder: Path, model: str,
 def test_a_contract_is_written_if_the_model_does_not_fit_it(folder: Path) -> None:
     """The note says why, and the user corrects the contract."""
     words = ("--data", "rivers.csv", "--label", "class", "--harmless", "calm", "--leave-out", "flow")
-    done = Desk(folder, {}).type("contract", "init", *words, "--model", "mine.onnx", "--output", "two.json")
+    done = Terminal(folder, {}).type("contract", "init", *words, "--model", "mine.onnx", "--output", "two.json")
     assert done.returncode == 0, done.stderr
     assert "the order of the labels was not tried: the model's input 'x' has the shape (n, 3)" in done.stdout
     assert (folder / "two.json").is_file()
 
 
 def test_a_model_needs_rows_in_a_file(folder: Path) -> None:
-    done = Desk(folder, {}).type("contract", "init", "--index", "logs", "--model", "mine.onnx")
+    done = Terminal(folder, {}).type("contract", "init", "--index", "logs", "--model", "mine.onnx")
     assert (done.returncode, "--model needs the rows in a file" in done.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("command", [("adopt", "mine.onnx"), ("convert", "--model", "mine.keras")])
 def test_a_wrong_order_of_labels_is_never_written(folder: Path, command: tuple[str, ...], tmp_path: Path) -> None:
     """The message names the right order; with it, the artifact has its evaluation."""
-    desk, output = Desk(folder, {}), tmp_path / "model.onnx"
+    terminal, output = Terminal(folder, {}), tmp_path / "model.onnx"
     init = ("contract", "init", "--data", "rivers.csv", "--label", "class", "--harmless", "calm", "--output")
-    assert desk.type(*init, tmp_path / "wrong.json").returncode == 0
+    assert terminal.type(*init, tmp_path / "wrong.json").returncode == 0
     trial = ("--rows", "rivers.csv", "--label", "class", "--expect-accuracy", "0.9", "--output", output)
-    done = desk.type(*command, "--contract", tmp_path / "wrong.json", *trial)
+    done = terminal.type(*command, "--contract", tmp_path / "wrong.json", *trial)
     assert (done.returncode, output.exists()) == (1, False)
     assert "with the labels in the order flood, calm, drought the accuracy is 1.0: write them so" in done.stderr
-    assert desk.type(*init, tmp_path / "right.json", "--labels", "flood,calm,drought").returncode == 0
-    facts = desk.json(*command, "--contract", tmp_path / "right.json", *trial)
+    assert terminal.type(*init, tmp_path / "right.json", "--labels", "flood,calm,drought").returncode == 0
+    facts = terminal.json(*command, "--contract", tmp_path / "right.json", *trial)
     assert (facts["proof"], facts["proved"]["accuracy"]) == ("labels", 1.0)
     assert read_file(output).contract.proof == "labels"

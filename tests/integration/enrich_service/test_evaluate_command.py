@@ -6,20 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.commands import Desk
+from tests.acceptance.commands import Terminal
 
 HEADER = "temperature_c,mode,vibration_mm_s,truth\n"
 GOOD = "61.5,steady,1.2,healthy\n125,steady,1.5,overheating\n130,off,1.5,overheating\n60,steady,25,bearing_wear\n"
 
 
 @pytest.fixture
-def desk(tmp_path: Path, turbine_model: Path) -> Desk:
+def terminal(tmp_path: Path, turbine_model: Path) -> Terminal:
     (tmp_path / "rows.csv").write_text(HEADER + GOOD + "64,steady,1,overheating\nx,off,1,healthy\n")
-    return Desk(tmp_path, {"OVERSIGHT_MODEL": str(turbine_model)})
+    return Terminal(tmp_path, {"OVERSIGHT_MODEL": str(turbine_model)})
 
 
-def test_a_model_of_any_data_is_compared_with_guessing(desk: Desk) -> None:
-    figures = desk.json("evaluate", "--data", "rows.csv", "--label", "truth")
+def test_a_model_of_any_data_is_compared_with_guessing(terminal: Terminal) -> None:
+    figures = terminal.json("evaluate", "--data", "rows.csv", "--label", "truth")
     assert figures["artifact"]["name"] == "turbine"
     assert (figures["rows"], figures["rows_not_read"], figures["accuracy"]) == (5, 1, 0.8)
     assert (figures["guessing_accuracy"], figures["better_than_guessing"]) == (0.6, True)
@@ -27,11 +27,11 @@ def test_a_model_of_any_data_is_compared_with_guessing(desk: Desk) -> None:
     assert figures["first_row_not_read"].startswith("row 6: field 'turbine.temperature_c' is 'x'")
 
 
-def test_the_text_output_has_tables(desk: Desk) -> None:
-    done = desk.type("evaluate", "--data", "rows.csv", "--label", "truth")
+def test_the_text_output_has_tables(terminal: Terminal) -> None:
+    done = terminal.type("evaluate", "--data", "rows.csv", "--label", "truth")
     assert done.returncode == 0, done.stderr
     lines = [line.split() for line in done.stdout.splitlines()]
-    assert lines[0][:2] == ["measured:", desk.settings["OVERSIGHT_MODEL"]]
+    assert lines[0][:2] == ["measured:", terminal.settings["OVERSIGHT_MODEL"]]
     assert ["accuracy", "0.8000", "0.6000"] in lines
     assert ["overheating", "overheating", "2"] in lines
     assert "1 rows cannot be read as the contract says: row 6" in done.stdout
@@ -47,7 +47,7 @@ def test_the_text_output_has_tables(desk: Desk) -> None:
         (("--data", "rows.csv", "--label", "truth", "--train-data", "rows.csv"), 2, "--train-data is for files of KDD"),
     ],
 )
-def test_an_error_is_one_line(desk: Desk, words: tuple[str, ...], code: int, says: str) -> None:
-    done = desk.type("evaluate", *words)
+def test_an_error_is_one_line(terminal: Terminal, words: tuple[str, ...], code: int, says: str) -> None:
+    done = terminal.type("evaluate", *words)
     assert (done.returncode, says in done.stderr) == (code, True), done.stderr
     assert "Traceback" not in done.stderr

@@ -11,47 +11,47 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.commands import Desk
+from tests.acceptance.commands import Terminal
 
 ROWS = "temperature_c,mode,vibration_mm_s\n61.5,steady,1.2\n125,steady,1.5\nx,steady,1\n60,steady\n-30,off,0.1\n"
 LABELS = ["healthy", "overheating", "", "", "unknown"]
 
 
 @pytest.fixture
-def desk(tmp_path: Path, turbine_model: Path) -> Desk:
+def terminal(tmp_path: Path, turbine_model: Path) -> Terminal:
     (tmp_path / "rows.csv").write_text(ROWS)
-    return Desk(tmp_path, {"OVERSIGHT_MODEL": str(turbine_model)})
+    return Terminal(tmp_path, {"OVERSIGHT_MODEL": str(turbine_model)})
 
 
 def rows_of(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
-def test_each_line_of_a_file_gets_a_line(desk: Desk, turbine_model: Path) -> None:
+def test_each_line_of_a_file_gets_a_line(terminal: Terminal, turbine_model: Path) -> None:
     """In order, also a line that cannot be read; an existing output is replaced."""
-    (desk.folder / "scored.csv").write_text("earlier")
-    done = desk.type(
+    (terminal.folder / "scored.csv").write_text("earlier")
+    done = terminal.type(
         "predict", "--model", turbine_model, "--data", "rows.csv", "--output", "scored.csv", OVERSIGHT_MODEL=""
     )
     assert done.returncode == 0, done.stderr
-    rows = rows_of((desk.folder / "scored.csv").read_text())
+    rows = rows_of((terminal.folder / "scored.csv").read_text())
     assert [row["label"] for row in rows] == LABELS
     assert rows[1]["reasons"].startswith("temperature_c is 125")
     assert rows[2]["error"].startswith("field 'turbine.temperature_c' is 'x', expected a number")
     assert rows[3]["error"] == "the row has 2 columns, the header 3"
     assert "scored.csv: 5 rows scored by turbine, version " in done.stdout
     assert "2 rows have an error instead; the first is row 3: field 'turbine.temperature_c' is 'x'" in done.stdout
-    assert sorted(path.name for path in desk.folder.glob("*.csv")) == ["rows.csv", "scored.csv"]
+    assert sorted(path.name for path in terminal.folder.glob("*.csv")) == ["rows.csv", "scored.csv"]
 
 
-def test_the_summary_is_json_and_the_output_is_packed(desk: Desk) -> None:
-    with gzip.open(desk.folder / "rows.jsonl.gz", "wt") as file:
+def test_the_summary_is_json_and_the_output_is_packed(terminal: Terminal) -> None:
+    with gzip.open(terminal.folder / "rows.jsonl.gz", "wt") as file:
         for row in rows_of(ROWS):
             file.write(
                 json.dumps({"turbine": {"temperature_c": row["temperature_c"], "vibration_mm_s": 1.0}, "mode": "off"})
                 + "\n"
             )
-    facts = desk.json("predict", "--data", "rows.jsonl.gz", "--output", "scored.jsonl.gz", "--no-reasons")
+    facts = terminal.json("predict", "--data", "rows.jsonl.gz", "--output", "scored.jsonl.gz", "--no-reasons")
     assert {key: facts[key] for key in ("model", "rows", "predicted", "errors")} == {
         "model": "turbine",
         "rows": 5,
@@ -59,14 +59,14 @@ def test_the_summary_is_json_and_the_output_is_packed(desk: Desk) -> None:
         "errors": 1,
     }
     assert facts["first_error"].startswith("row 3: ")
-    with gzip.open(desk.folder / "scored.jsonl.gz", "rt") as file:
+    with gzip.open(terminal.folder / "scored.jsonl.gz", "rt") as file:
         rows = [json.loads(line) for line in file]
     assert [sorted(row) for row in rows[1:3]] == [["label", "novelty", "probability", "unknown"], ["error"]]
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
-def test_standard_output_has_only_the_lines(desk: Desk, form: str) -> None:
-    done = desk.type("predict", "--data", "rows.csv", "--output", "-", "--format", form)
+def test_standard_output_has_only_the_lines(terminal: Terminal, form: str) -> None:
+    done = terminal.type("predict", "--data", "rows.csv", "--output", "-", "--format", form)
     assert done.returncode == 0
     found = rows_of(done.stdout) if form == "csv" else [json.loads(line) for line in done.stdout.splitlines()]
     assert [row.get("label", "") for row in found] == LABELS
@@ -87,21 +87,21 @@ def test_standard_output_has_only_the_lines(desk: Desk, form: str) -> None:
         (("--data", "rows.csv", "--output", "out.csv", "--model", "rows.csv"), 64, "rows.csv"),
     ],
 )
-def test_an_error_is_one_line(desk: Desk, words: tuple[str, ...], code: int, says: str) -> None:
-    (desk.folder / "folder.csv").mkdir()
-    (desk.folder / "other.csv").write_text("temperature_c,vibration_mm_s\n1,2\n")
-    (desk.folder / "bad.csv").write_text("temperature_c,mode,vibration_mm_s\nx,off,2\n")
-    done: subprocess.CompletedProcess[str] = desk.type("predict", *words)
+def test_an_error_is_one_line(terminal: Terminal, words: tuple[str, ...], code: int, says: str) -> None:
+    (terminal.folder / "folder.csv").mkdir()
+    (terminal.folder / "other.csv").write_text("temperature_c,vibration_mm_s\n1,2\n")
+    (terminal.folder / "bad.csv").write_text("temperature_c,mode,vibration_mm_s\nx,off,2\n")
+    done: subprocess.CompletedProcess[str] = terminal.type("predict", *words)
     assert (done.returncode, says in done.stderr) == (code, True), done.stderr
     assert "Traceback" not in done.stderr
     if code != 2:
         assert done.stderr.count("\n") == 1
 
 
-def test_an_existing_output_stays_if_no_row_could_be_scored(desk: Desk) -> None:
-    (desk.folder / "scored.csv").write_text("earlier")
-    (desk.folder / "bad.csv").write_text("temperature_c,mode,vibration_mm_s\nx,steady,1\n")
-    done = desk.type("predict", "--data", "bad.csv", "--output", "scored.csv")
+def test_an_existing_output_stays_if_no_row_could_be_scored(terminal: Terminal) -> None:
+    (terminal.folder / "scored.csv").write_text("earlier")
+    (terminal.folder / "bad.csv").write_text("temperature_c,mode,vibration_mm_s\nx,steady,1\n")
+    done = terminal.type("predict", "--data", "bad.csv", "--output", "scored.csv")
     assert done.returncode == 1
     assert "no row of bad.csv could be scored (row 1: field 'turbine.temperature_c' is 'x'" in done.stderr
-    assert (desk.folder / "scored.csv").read_text() == "earlier"
+    assert (terminal.folder / "scored.csv").read_text() == "earlier"

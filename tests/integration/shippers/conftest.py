@@ -9,11 +9,11 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from benchmarks.es_pipelines.removal import remove
-from tests.acceptance.commands import Desk
+from tests.acceptance.commands import Terminal
 
 
 @pytest.fixture
-def desk(engine_url: str, es: Elasticsearch, namespace: str, tmp_path: Path) -> Iterator[Desk]:
+def terminal(engine_url: str, es: Elasticsearch, namespace: str, tmp_path: Path) -> Iterator[Terminal]:
     """Commands with the settings of an own installation."""
-    yield Desk(tmp_path, {"ELASTICSEARCH_URL": engine_url, "OVERSIGHT_NAMESPACE": namespace})
+    yield Terminal(tmp_path, {"ELASTICSEARCH_URL": engine_url, "OVERSIGHT_NAMESPACE": namespace})
     remove(es, namespace)

@@ -16,7 +16,7 @@ from elasticsearch import Elasticsearch
 
 from common.settings.shared import DEFAULT_MODEL
 from contract.documents.fields import stream_name
-from tests.acceptance.commands import Desk
+from tests.acceptance.commands import Terminal
 from tests.integration.es_pipelines.ship.wire import Proxy
 from tests.pipelines import LINE
 from tests.servers import enrich_service, stop
@@ -106,10 +106,10 @@ def test_rsyslogd_accepts_the_configuration(daemon: Daemon) -> None:
 
 
 def test_every_line_of_a_growing_and_rotated_file_is_stored_and_predicted(
-    desk: Desk, es: Elasticsearch, daemon: Daemon, proxy: Proxy, namespace: str
+    terminal: Terminal, es: Elasticsearch, daemon: Daemon, proxy: Proxy, namespace: str
 ) -> None:
     """The cluster is unreachable for a while, the file is rotated meanwhile, and rsyslogd itself is restarted."""
-    assert desk.type("provision").returncode == 0
+    assert terminal.type("provision").returncode == 0
     path, late = daemon.logs / "alpha.csv", "not utf-8: "
     process = daemon.start()
     try:
@@ -134,7 +134,7 @@ def test_every_line_of_a_growing_and_rotated_file_is_stored_and_predicted(
     finally:
         stop(process)
     with enrich_service(DEFAULT_MODEL) as url:
-        assert desk.type("watch", "--once", OVERSIGHT_ENRICH_URL=url).returncode == 0
+        assert terminal.type("watch", "--once", OVERSIGHT_ENRICH_URL=url).returncode == 0
     stored = sources(es, namespace)
     lines = Counter(document["event"]["original"] for document in stored)
     assert lines == Counter([*(row(number) for number in range(300)), f"{late}?"])

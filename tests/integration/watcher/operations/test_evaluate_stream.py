@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from contract.documents.feedback import FALSE_POSITIVE, TRUE_POSITIVE
-from tests.acceptance.commands import Desk
+from tests.acceptance.commands import Terminal
 from tests.artifacts import HEALTHY, HOT, STRANGE, TURBINE, WORN, write_model
 from tests.integration.watcher.conftest import ENGINES, Place, event, on_two
 from tests.tasks import RECONSTRUCTION, write_task
@@ -32,9 +32,9 @@ on_embedded = pytest.mark.parametrize("engine_url", ENGINES[:1], indirect=True)
 
 
 @pytest.fixture
-def desk(engine_url: str, tmp_path: Path) -> Desk:
+def terminal(engine_url: str, tmp_path: Path) -> Terminal:
     model = write_model(tmp_path / "model.onnx")
-    return Desk(tmp_path, {"ELASTICSEARCH_URL": engine_url, "OVERSIGHT_MODEL": str(model)})
+    return Terminal(tmp_path, {"ELASTICSEARCH_URL": engine_url, "OVERSIGHT_MODEL": str(model)})
 
 
 def measured(rows: Iterable[tuple[dict[str, Any], str]] = ROWS) -> dict[str, dict[str, Any]]:
@@ -64,13 +64,13 @@ def write_rows(path: Path) -> Path:
     return path
 
 
-def test_a_stream_has_the_figures_of_a_file_with_the_same_rows(place: Place, desk: Desk, service: str) -> None:
+def test_a_stream_has_the_figures_of_a_file_with_the_same_rows(place: Place, terminal: Terminal, service: str) -> None:
     """The file is predicted now, the documents were before: same figures, and truths that are no label count apart."""
     place.put(measured([*ROWS, (HEALTHY, "mscan"), (HOT, "mscan")]))
     place.watch(service)
     place.put({"late": measured()["doc-0"]})
-    found = desk.json("evaluate", "--index", place.index)
-    file = desk.json("evaluate", "--data", write_rows(desk.folder / "rows.csv"), "--label", "truth")
+    found = terminal.json("evaluate", "--index", place.index)
+    file = terminal.json("evaluate", "--data", write_rows(terminal.folder / "rows.csv"), "--label", "truth")
     names = ("accuracy", "guessing_accuracy", "macro_f1", "guessing_macro_f1", "confusion", "by_label")
     assert {name: found["by_truth"][name] for name in names} == {name: file[name] for name in names}
     assert (found["truths"], found["verdicts"], found["by_truth"]["documents"]) == (len(ROWS) + 3, 0, len(ROWS))
@@ -87,7 +87,7 @@ def test_a_stream_has_the_figures_of_a_file_with_the_same_rows(place: Place, des
     assert (found["predicted"], found["alerts"], found["alerts_a_day"]) == (len(ROWS) + 2, 6, None)
 
 
-def test_verdicts_show_false_and_missed_alerts(place: Place, desk: Desk, service: str) -> None:
+def test_verdicts_show_false_and_missed_alerts(place: Place, terminal: Terminal, service: str) -> None:
     place.put({name: {**one, "oversight": {"status": "pending"}} for name, one in measured().items()})
     place.watch(service)
     given = {
@@ -104,7 +104,7 @@ def test_verdicts_show_false_and_missed_alerts(place: Place, desk: Desk, service
     forged = stored(label="overheating")
     forged["oversight"]["feedback"] = {"verdict": FALSE_POSITIVE}
     place.put({"forged": forged})
-    found = desk.json("evaluate", "--index", place.index)
+    found = terminal.json("evaluate", "--index", place.index)
     assert (found["truths"], found["verdicts"], found["by_truth"]) == (0, 7, None)
     by_verdict = found["by_verdict"]
     outcomes = ("right_alerts", "wrong_alerts", "missed", "right_quiet", "unknown_alerts", "unknown_quiet")
@@ -119,7 +119,7 @@ def test_verdicts_show_false_and_missed_alerts(place: Place, desk: Desk, service
 
 
 @on_two
-def test_each_version_has_its_own_figures(place: Place, desk: Desk) -> None:
+def test_each_version_has_its_own_figures(place: Place, terminal: Terminal) -> None:
     """2,600 documents are three pages; the versions add up to the total."""
     documents = {
         f"doc-{number}": stored(
@@ -132,31 +132,31 @@ def test_each_version_has_its_own_figures(place: Place, desk: Desk) -> None:
     }
     documents["doc-0"]["oversight"]["prediction"] |= {"label": "bearing_wear", "closest": "bearing_wear"}
     place.put(documents)
-    found = desk.json("evaluate", "--index", place.index)
+    found = terminal.json("evaluate", "--index", place.index)
     first, second = sorted(found["versions"], key=lambda each: each["version"])
     assert [each["by_truth"]["accuracy"] for each in (found, first, second)] == [0.9612, 0.9608, 0.9615]
     for name in ("documents", "right_alerts", "wrong_alerts", "missed", "right_quiet"):
         assert found["by_truth"][name] == first["by_truth"][name] + second["by_truth"][name]
     assert (found["by_truth"]["missed"], found["by_truth"]["wrong_alerts"]) == (100, 1)
     assert (found["alerts"], found["days"], found["alerts_a_day"]) == (1201, 9.0, 133.4)
-    lines = [line.split() for line in desk.type("evaluate", "--index", place.index).stdout.splitlines()]
+    lines = [line.split() for line in terminal.type("evaluate", "--index", place.index).stdout.splitlines()]
     assert ["turbine", "b" * 12, "truth", "1,300", "0", "50", "0.9615", "0.9615"] in lines
     assert ["accuracy", "0.9612", "0.5000"] in lines
     assert ["overheating", "healthy", "100"] in lines
 
 
-def test_a_query_chooses_the_documents(place: Place, desk: Desk) -> None:
+def test_a_query_chooses_the_documents(place: Place, terminal: Terminal) -> None:
     place.put({str(day): stored("healthy", label=("healthy", "overheating")[day > 4], day=day) for day in range(1, 9)})
     words = "@timestamp:[2026-01-04 TO 2026-01-07]"
-    found = desk.json("evaluate", "--index", place.index, "--query", words)
+    found = terminal.json("evaluate", "--index", place.index, "--query", words)
     assert (found["by_truth"]["documents"], found["by_truth"]["wrong_alerts"]) == (4, 3)
     assert (found["query"], found["predicted"], found["alerts_a_day"]) == (words, 4, 1.0)
 
 
 @on_two
-def test_a_number_in_any_field_can_be_the_truth_of_a_regression(foreign: Place, desk: Desk) -> None:
+def test_a_number_in_any_field_can_be_the_truth_of_a_regression(foreign: Place, terminal: Terminal) -> None:
     """In a foreign index the truth can have any name, and need not be indexed."""
-    model = write_task(desk.folder, "regression")
+    model = write_task(terminal.folder, "regression")
     predicted = [(8.0, 9.0), (10.0, 9.0), (24.0, 21.0), (30.0, 18.0), (7.0, None), (6.0, "much")]
     foreign.put(
         {
@@ -165,7 +165,7 @@ def test_a_number_in_any_field_can_be_the_truth_of_a_regression(foreign: Place, 
             for number, (value, truth) in enumerate(predicted)
         }
     )
-    found = desk.json("evaluate", "--index", foreign.index, "--label", "pump.litres", "--model", model)
+    found = terminal.json("evaluate", "--index", foreign.index, "--label", "pump.litres", "--model", model)
     by_truth = found["by_truth"]
     assert (found["task"], found["truths"], by_truth["documents"]) == ("regression", 5, 4)
     assert (by_truth["mean_absolute_error"], by_truth["guessing_mean_absolute_error"]) == (4.25, 5.25)
@@ -175,8 +175,8 @@ def test_a_number_in_any_field_can_be_the_truth_of_a_regression(foreign: Place, 
 
 
 @on_two
-def test_an_anomaly_is_evaluated_by_words_and_by_verdicts(place: Place, desk: Desk) -> None:
-    model = write_task(desk.folder, "reconstruction")
+def test_an_anomaly_is_evaluated_by_words_and_by_verdicts(place: Place, terminal: Terminal) -> None:
+    model = write_task(terminal.folder, "reconstruction")
     scores = [("normal", 0.2), ("normal", 1.5), ("burst", 3.0), ("burst", 0.5), ("burst", 2.0)]
     quiet, alert = (label.name for label in RECONSTRUCTION.labels)
     documents = {
@@ -189,7 +189,7 @@ def test_an_anomaly_is_evaluated_by_words_and_by_verdicts(place: Place, desk: De
         "at": "2026-01-02T00:00:00.000Z",
     }
     place.put(documents)
-    found = desk.json("evaluate", "--index", place.index, "--model", model)
+    found = terminal.json("evaluate", "--index", place.index, "--model", model)
     names = ("roc_auc", "guessing_roc_auc", "found", "false_alerts")
     assert [found["by_truth"][name] for name in names] == [round(5 / 6, 4), 0.5, round(2 / 3, 4), 0.5]
     assert [found["by_truth"][name] for name in ("right_alerts", "wrong_alerts", "missed")] == [2, 1, 1]
@@ -198,10 +198,10 @@ def test_an_anomaly_is_evaluated_by_words_and_by_verdicts(place: Place, desk: De
 
 
 @on_embedded
-def test_the_text_output_names_what_was_evaluated(place: Place, desk: Desk) -> None:
+def test_the_text_output_names_what_was_evaluated(place: Place, terminal: Terminal) -> None:
     place.put({str(number): stored("healthy", label="healthy") for number in range(3)})
-    desk = Desk(desk.folder, {**desk.settings, "OVERSIGHT_INDEX": place.index})
-    done = desk.type("evaluate")
+    terminal = Terminal(terminal.folder, {**terminal.settings, "OVERSIGHT_INDEX": place.index})
+    done = terminal.type("evaluate")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(
         f"judged: the predictions stored in {place.index}, made by turbine aaaaaaaaaaaa; 3 documents have a truth, 0 a "
@@ -227,10 +227,10 @@ def test_the_text_output_names_what_was_evaluated(place: Place, desk: Desk) -> N
         (("--data", "rows.csv", "--namespace", "lab"), 2, "--namespace chooses stored documents"),
     ],
 )
-def test_an_error_is_one_line(place: Place, desk: Desk, words: tuple[str, ...], code: int, says: str) -> None:
+def test_an_error_is_one_line(place: Place, terminal: Terminal, words: tuple[str, ...], code: int, says: str) -> None:
     place.put({str(number): stored(label="healthy") for number in range(2)})
-    desk = Desk(desk.folder, {**desk.settings, "OVERSIGHT_INDEX": place.index})
-    done = desk.type("evaluate", *words)
+    terminal = Terminal(terminal.folder, {**terminal.settings, "OVERSIGHT_INDEX": place.index})
+    done = terminal.type("evaluate", *words)
     assert (done.returncode, says in done.stderr) == (code, True), done.stderr
     assert "Traceback" not in done.stderr
     assert code == 2 or len(done.stderr.splitlines()) == 1, done.stderr

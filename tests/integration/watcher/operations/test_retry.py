@@ -13,7 +13,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from contract.documents.fields import FIELDS, properties
-from tests.acceptance.commands import Desk
+from tests.acceptance.commands import Terminal
 from tests.artifacts import HOT
 from tests.integration.watcher.conftest import Place, WithPipelines, event
 from tests.integration.watcher.faulty import Interfering
@@ -150,8 +150,8 @@ class TestThroughThePipeline(WithPipelines):
             lines += [{"create": {"_index": stream.index, "_id": str(number)}}, {"message": "61.5~steady~1.2"}]
         assert not stream.es.bulk(operations=lines, refresh=True)["errors"]
         fix_pipeline(stream)
-        desk = Desk(tmp_path, {"ELASTICSEARCH_URL": engine_url, "OVERSIGHT_NAMESPACE": namespace})
-        process = desk.start("retry", "--yes", "--rate", "10", log=tmp_path / "log")
+        terminal = Terminal(tmp_path, {"ELASTICSEARCH_URL": engine_url, "OVERSIGHT_NAMESPACE": namespace})
+        process = terminal.start("retry", "--yes", "--rate", "10", log=tmp_path / "log")
         wait_until(lambda: 0 < stream.count("pending") < count, "the first documents of the retry")
         process.kill()
         process.wait(WAIT_S)
@@ -195,10 +195,10 @@ class TestInAPlainIndex(WithPipelines):
         self, plain: Place, engine_url: str, namespace: str, service: str, tmp_path: Path
     ) -> None:
         """One write makes a document pending again; the watcher predicts it while the retry still runs."""
-        desk = Desk(tmp_path, settings_of(plain, engine_url, namespace, service))
-        watcher = desk.start("watch", log=tmp_path / "watch")
+        terminal = Terminal(tmp_path, settings_of(plain, engine_url, namespace, service))
+        watcher = terminal.start("watch", log=tmp_path / "watch")
         try:
-            retrying = desk.start("retry", "--yes", "--rate", "20", log=tmp_path / "retry")
+            retrying = terminal.start("retry", "--yes", "--rate", "20", log=tmp_path / "retry")
             wait_until(lambda: 0 < plain.count("enriched") < COUNT, "a prediction while the retry still runs")
             assert retrying.wait(WAIT_S) == 0, (tmp_path / "retry").read_text()
             wait_until(lambda: plain.count("enriched") == COUNT, "all predictions")
@@ -228,8 +228,8 @@ class TestInAPlainIndex(WithPipelines):
 
         with proxied(engine_url) as proxy:
             proxy.fault = kill_after_write
-            desk = Desk(tmp_path, settings_of(plain, proxy.url, namespace, service))
-            processes.append(desk.start("retry", "--yes", "--rate", "20", log=tmp_path / "retry"))
+            terminal = Terminal(tmp_path, settings_of(plain, proxy.url, namespace, service))
+            processes.append(terminal.start("retry", "--yes", "--rate", "20", log=tmp_path / "retry"))
             started.set()
             assert processes[0].wait(WAIT_S) == -signal.SIGKILL, (tmp_path / "retry").read_text()
         assert 0 < plain.count("pending") < COUNT
