@@ -1,4 +1,4 @@
-"""What `.ci/run` makes of skipped tests."""
+"""How `.ci/run` judges skipped tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PASSED = "===== 3 passed, 1 skipped in 2.00s =====\n"
 
 
 def verdict(folder: Path, *reasons: str) -> tuple[int, str]:
-    """Exit code of `.ci/skips`, and what it prints."""
+    """Exit code and output of `.ci/skips`."""
     log = folder / "log"
     lines = [
         f"SKIPPED [{number}] tests/unit/test_it.py:{number}: {reason}\n" for number, reason in enumerate(reasons, 1)
@@ -35,7 +35,7 @@ def test_a_run_without_a_skip_passes(tmp_path: Path) -> None:
         "no rsyslogd: omelasticsearch is absent",
         "no nginx",
         "the page's commands need curl",
-        "a reason that nobody has thought of",
+        "an unexpected reason",
     ],
 )
 def test_a_skip_that_can_be_avoided_fails_and_is_printed(tmp_path: Path, reason: str) -> None:
@@ -43,13 +43,13 @@ def test_a_skip_that_can_be_avoided_fails_and_is_printed(tmp_path: Path, reason:
     assert (code, said) == (1, f"SKIPPED [1] tests/unit/test_it.py:1: {reason}\n")
 
 
-def test_a_skip_passes_where_this_machine_can_do_nothing(tmp_path: Path) -> None:
+def test_a_skip_passes_if_this_machine_lacks_the_requirement(tmp_path: Path) -> None:
     root = "root may read every file" if os.geteuid() == 0 else "only root gives files away"
     assert verdict(tmp_path, "this engine has no write block", root) == (0, "")
 
 
-def test_a_skip_for_what_is_there_fails(tmp_path: Path) -> None:
-    """Real engines and data sets lie beside the checkout, or not."""
+def test_a_skip_fails_if_the_requirement_is_present(tmp_path: Path) -> None:
+    """With and without real engines and data sets beside the checkout."""
     code, _ = verdict(tmp_path, "no data sets at ../shared/data")
     assert code == int((ROOT.parent / "shared" / "data").is_dir())
 
@@ -62,7 +62,7 @@ def test_a_skip_for_what_is_there_fails(tmp_path: Path) -> None:
         ("SKIPPED [1] tests/unit/test_it.py:1: no Chromium\n", 0, 1, "without a valid reason on this machine"),
     ],
 )
-def test_the_whole_run_prints_what_happened_and_ends_by_it(
+def test_the_whole_run_prints_its_result_and_has_its_exit_code(
     tmp_path: Path, log: str, ending: int, code: int, said: str
 ) -> None:
     """With a `make` that tests nothing and an `apt-get` that installs nothing."""

@@ -1,4 +1,4 @@
-"""The layout of the project: no folder, file or line that is longer than a reader takes in at once."""
+"""The layout of the project: no folder, file or line is too long to read at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MODULES = 12
 LINES = 400
 COLUMNS = 120
 MANY = {"oversight/commands"}
-"""One module for each command, or two."""
+"""One or two modules for each command."""
 PRODUCT = sorted(OURS | {"oversight"})
 
 
@@ -36,7 +36,7 @@ def test_a_folder_of_the_product_has_at_most_a_dozen_modules() -> None:
     assert {folder: count for folder, count in counted.items() if count > MODULES and folder not in MANY} == {}
 
 
-def test_a_package_says_what_it_does() -> None:
+def test_a_package_has_a_docstring() -> None:
     silent = [
         path.as_posix()
         for path in _sources()
@@ -47,7 +47,7 @@ def test_a_package_says_what_it_does() -> None:
     assert silent == []
 
 
-def test_no_line_is_too_long_and_no_line_is_kept_from_the_formatter() -> None:
+def test_no_line_is_too_long_and_no_line_disables_the_formatter() -> None:
     skip = "fmt: " + "skip"
     found = [
         f"{path}:{number}"

@@ -14,12 +14,12 @@ class Item:
     nodeid: str
 
 
-def test_every_long_file_is_there() -> None:
-    """A file that was renamed gets its new name in tests/order.py."""
+def test_every_long_file_exists() -> None:
+    """A renamed file needs its new name in tests/order.py."""
     assert [file for file in LONG if not (ROOT / file).is_file()] == []
 
 
-def test_long_files_come_first_and_all_else_stays_in_its_order() -> None:
+def test_long_files_come_first_and_the_others_stay_in_order() -> None:
     names = ["a.py::z", f"{LONG[1]}::b", "a.py::y", f"{LONG[0]}::c", f"{LONG[1]}::a"]
     items: list[Any] = [Item(name) for name in names]
     pytest_collection_modifyitems(items)

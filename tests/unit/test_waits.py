@@ -1,4 +1,4 @@
-"""Tests wait for a state, with the one limit of tests/waiting.py (docs/testing.md)."""
+"""Tests wait for a state, with the one limit in tests/waiting.py (docs/testing.md)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from tests.conftest import ROOT
 from tests.waiting import WAIT_S
 
 LIMITS = {"timeout", "request_timeout", "within_s"}
-"""Arguments that say how long a test waits. A product's setting (`timeout_s`) may be as short as a test wants it."""
+"""Arguments that limit how long a test waits. A setting of the product (`timeout_s`) may be as short as a
+test needs.
+"""
 WAITS = {"wait", "join", "result", "communicate"}
 """Methods whose only argument is a limit."""
 
 
 def short_limits(source: str) -> Iterator[int]:
-    """Lines with a call that gives up earlier than others, or with a mark that lets one test do so."""
+    """Lines with a call that has a shorter limit than others, or with a mark that sets one for a test."""
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.Call):
             continue
@@ -43,11 +45,11 @@ def short_limits(source: str) -> Iterator[int]:
         ("process.wait(WAIT_S)\nstop.wait(0.01)\nshipper(timeout_s=5)\nos.path.join('a')\npace.wait(20, 1)", []),
     ],
 )
-def test_a_number_of_seconds_is_found(source: str, lines: list[int]) -> None:
+def test_a_limit_in_seconds_is_found(source: str, lines: list[int]) -> None:
     assert list(short_limits(source)) == lines
 
 
-def test_no_test_has_a_limit_of_its_own() -> None:
+def test_no_test_has_its_own_limit() -> None:
     found = {
         f"{path.relative_to(ROOT)}:{line}"
         for path in Path(ROOT, "tests").rglob("*.py")

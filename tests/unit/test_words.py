@@ -1,4 +1,4 @@
-"""What messages and pages send a person to is there: every command that they name exists."""
+"""Messages and pages name only commands that exist, and finished folders are in plain English."""
 
 from __future__ import annotations
 
@@ -117,9 +117,18 @@ PLAIN = (
     "tests/golden",
     "tests/integration",
     "tests/property",
+    "tests/unit/common",
+    "tests/unit/console",
+    "tests/unit/contract",
+    "tests/unit/converter",
+    "tests/unit/docker",
+    "tests/unit/enrich_service",
+    "tests/unit/es_pipelines",
     "tests/unit/kibana",
+    "tests/unit/oversight",
     "tests/unit/sensor",
     "tests/unit/training",
+    "tests/unit/watcher",
     "training",
     "watcher",
 )

@@ -1,4 +1,4 @@
-"""Files that are replaced whole, or not at all."""
+"""Files are replaced completely, or not at all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from common import atomic_file
 
 
-def test_a_file_and_its_folder_are_created_with_the_mode_that_was_asked_for(tmp_path: Path) -> None:
+def test_a_file_and_its_folder_are_created_with_the_requested_mode(tmp_path: Path) -> None:
     path = tmp_path / "new" / "key.env"
     atomic_file.write(path, b"secret", mode=atomic_file.PRIVATE)
     assert path.read_bytes() == b"secret"
@@ -35,7 +35,7 @@ def _fail_half_way(path: Path) -> None:
         raise ZeroDivisionError
 
 
-def test_a_draft_is_private_and_has_the_ending_that_a_library_wants(tmp_path: Path) -> None:
+def test_a_draft_is_private_and_has_the_ending_that_a_library_needs(tmp_path: Path) -> None:
     with atomic_file.draft(tmp_path / "model.keras", suffix=".keras") as draft:
         assert draft.suffix == ".keras"
         assert draft.parent == tmp_path

@@ -1,4 +1,4 @@
-"""Waits double, are spread, have an end, and a server's own wish counts."""
+"""The backoff doubles, is random, has a limit, and follows the server's Retry-After."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from common.backoff import RETRY_AFTER_LIMIT_S, Backoff
 
 
 def test_waits_double_up_to_the_limit() -> None:
-    """Each lies between half of its bound and the bound."""
+    """Each wait is between half of its bound and the bound."""
     backoff = Backoff(0.5, 4.0, rng=random.Random(1))
     for bound in (0.5, 1.0, 2.0, 4.0, 4.0, 4.0):
         assert bound / 2 <= backoff.next_s() <= bound
@@ -19,7 +19,7 @@ def test_waits_of_two_watchers_differ() -> None:
     assert [one.next_s() for _ in range(5)] != [other.next_s() for _ in range(5)]
 
 
-def test_success_starts_anew() -> None:
+def test_success_resets_the_backoff() -> None:
     backoff = Backoff(0.5, 30.0, rng=random.Random(1))
     for _ in range(5):
         backoff.next_s()
@@ -31,7 +31,7 @@ def test_a_wait_is_never_shorter_than_the_server_asks() -> None:
     assert Backoff(0.5, 30.0).next_s(at_least_s=12.0) == 12.0
 
 
-def test_a_server_that_asks_for_a_day_is_asked_again_sooner() -> None:
+def test_a_retry_after_of_a_day_is_shortened() -> None:
     assert Backoff(0.5, 30.0).next_s(at_least_s=86_400.0) == RETRY_AFTER_LIMIT_S
 
 

@@ -1,4 +1,4 @@
-"""Versions are compared as versions, whoever wrote them."""
+"""Versions are compared as versions, in the spelling of any program."""
 
 from __future__ import annotations
 

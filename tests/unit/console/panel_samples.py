@@ -1,4 +1,4 @@
-"""Panels, scopes and answers that the tests of the console share."""
+"""Panels, scopes and responses that the tests of the console share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCOPE = Scope(TimeRange(NOW_MS - 3_600_000, NOW_MS), {})
 
 @cache
 def contract() -> ModelContract:
-    """Of the shipped model."""
+    """The contract of the shipped model."""
     return read_contract(DEFAULT_MODEL)
 
 
@@ -35,7 +35,7 @@ def all_panels() -> list[tuple[Dashboard, Panel]]:
 
 
 def answer(aggregations: dict[str, Any] | None = None, *, total: int = 0) -> dict[str, Any]:
-    """The answer of a search as an engine gives it."""
+    """The response to a search, in the form of an engine."""
     found: dict[str, Any] = {
         "status": 200,
         "_shards": {"total": 1, "failed": 0},
@@ -45,7 +45,7 @@ def answer(aggregations: dict[str, Any] | None = None, *, total: int = 0) -> dic
 
 
 def made_up(aggs: dict[str, Any], *, count: int = 7) -> dict[str, Any]:
-    """An answer with two buckets for every breakdown of a search."""
+    """A response with two buckets for every breakdown of a search."""
     found: dict[str, Any] = {}
     for name, each in aggs.items():
         inner = made_up(each.get("aggs", {}), count=count)

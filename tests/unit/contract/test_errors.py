@@ -1,4 +1,4 @@
-"""Messages stay one short line, whatever value they show."""
+"""Messages stay one short line for every value."""
 
 from __future__ import annotations
 

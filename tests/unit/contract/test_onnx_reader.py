@@ -1,4 +1,4 @@
-"""The guard reads an ONNX file as ONNX Runtime does, or refuses it."""
+"""The guard reads an ONNX file exactly like ONNX Runtime, or refuses it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ KINDS = {
 }
 """Types of a descriptor of Protocol Buffers."""
 INSIDE, WITH_LENGTH = -1, 1
-"""Of the base models: the one without a file, and one with."""
+"""Indices of the base models: the one without an external file, and one with such a file."""
 
 
 def _messages(descriptor: Any) -> Iterator[Any]:
@@ -42,7 +42,7 @@ def _messages(descriptor: Any) -> Iterator[Any]:
 
 
 def test_the_table_of_fields_is_that_of_onnx() -> None:
-    """Field by field, as the `onnx` package has it: a field that is not in the table is refused."""
+    """Field by field, as in the `onnx` package: a field that is not in the table is refused."""
     theirs = {
         message.full_name.removeprefix("onnx."): {
             field.number: (
@@ -63,7 +63,7 @@ def test_the_table_of_fields_is_that_of_onnx() -> None:
     assert ours == theirs
 
 
-def test_the_summary_is_what_the_file_says() -> None:
+def test_the_summary_describes_the_file() -> None:
     model = onnx.load(DEFAULT_MODEL)
     summary = inspect(DEFAULT_MODEL.read_bytes())
     assert summary.ir_version == model.ir_version
@@ -80,7 +80,7 @@ def test_external_data_is_found_wherever_a_tensor_may_be(number: int) -> None:
 
 @pytest.fixture
 def beside_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A working folder that holds the file which the models name."""
+    """A working folder with the file that the models name."""
     (tmp_path / OUTSIDE).write_bytes(np.full(4, MARK, np.float32).tobytes())
     monkeypatch.chdir(tmp_path)
 
@@ -88,13 +88,15 @@ def beside_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("beside_the_file")
 @pytest.mark.parametrize("bit", [32, 33, 34])
 def test_a_tag_of_more_than_32_bits_hides_no_external_data(bit: int) -> None:
-    """ONNX Runtime drops the upper bits and reads the file; the guard refuses, and so does a closed session alone."""
+    """ONNX Runtime drops the upper bits and reads the file; the guard refuses it, and so does a closed session by
+    itself.
+    """
     pieces = parse(base_models()[WITH_LENGTH], "ModelProto")
     for piece in (piece for some in lists_of(pieces) for piece in some):
         if piece.number in (13, 14) and piece.value != b"":
             piece.tag_extra = 1 << bit
     data = write(pieces)
-    assert looks_outside(data), "ONNX Runtime does not read this file any more; the attack is played in vain"
+    assert looks_outside(data), "ONNX Runtime no longer reads this file, so the test proves nothing"
     with pytest.raises(UnplainOnnxError):
         inspect(data)
     with pytest.raises(Exception, match="External data path does not exist"):
@@ -104,7 +106,7 @@ def test_a_tag_of_more_than_32_bits_hides_no_external_data(bit: int) -> None:
 @pytest.mark.usefixtures("beside_the_file")
 @pytest.mark.parametrize("number", [0, 2, 4])
 def test_a_closed_session_finds_no_file(number: int) -> None:
-    """The second lock: even a model that the guard would let through reaches nothing from any folder."""
+    """The second protection: a model that passes the guard still reaches no file in any folder."""
     data = base_models()[number]
     assert looks_outside(data)
     with pytest.raises(Exception, match="External data path does not exist"):
@@ -119,7 +121,7 @@ def _open_closed(data: bytes) -> None:
 
 
 def test_a_closed_session_reads_onnx_only(tmp_path: Path) -> None:
-    """ONNX Runtime's own format is chosen by four bytes of the file; the guard does not read that format."""
+    """Four bytes of a file select ONNX Runtime's own format, which the guard does not read."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.optimized_model_filepath = str(tmp_path / "model.ort")
@@ -221,8 +223,8 @@ TRICKS: list[tuple[Callable[[list[Piece]], None], str]] = [
 
 
 @pytest.mark.parametrize(("trick", "said"), TRICKS, ids=[trick.__name__.strip("_") for trick, _ in TRICKS])
-def test_what_is_not_in_the_plain_form_is_refused(trick: Callable[[list[Piece]], None], said: str) -> None:
-    """Some parsers accept these, and each of them could hide a field from one of two readers."""
+def test_an_unusual_encoding_is_refused(trick: Callable[[list[Piece]], None], said: str) -> None:
+    """Some parsers accept these encodings, and each could hide a field from one of two readers."""
     pieces = parse(base_models()[INSIDE], "ModelProto")
     assert write(pieces) == base_models()[INSIDE]
     inspect(write(pieces))
@@ -232,15 +234,15 @@ def test_what_is_not_in_the_plain_form_is_refused(trick: Callable[[list[Piece]],
 
 
 def test_a_model_marked_as_another_format_is_refused() -> None:
-    """A plain model whose fifth to eighth byte are `ORTM`: ONNX Runtime would read it as its own format."""
+    """A plain model with `ORTM` in bytes five to eight: ONNX Runtime would read it as its own format."""
     data = b"\x12\x06ab" + b"ORTM" + base_models()[INSIDE]
     assert onnx.load_model_from_string(data).producer_name == "abORTM"
     with pytest.raises(UnplainOnnxError, match="own format"):
         inspect(data)
 
 
-def test_messages_that_stand_too_deep_in_each_other_are_refused() -> None:
-    """Without a limit, Python's own stack would be it."""
+def test_messages_that_are_nested_too_deep_are_refused() -> None:
+    """Without this limit they would overflow Python's stack."""
     data = b""
     for _ in range(400):  # graph > node > attribute > graph, from the inside out
         for number in (6, 5, 1):
@@ -250,7 +252,7 @@ def test_messages_that_stand_too_deep_in_each_other_are_refused() -> None:
 
 
 def test_a_model_of_too_many_fields_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They would keep the reader, which is the service's parent process, busy for minutes."""
+    """They would occupy the reader, which is the service's parent process, for minutes."""
     data = base_models()[INSIDE]
     monkeypatch.setattr(reader, "MAX_FIELDS", 10)
     with pytest.raises(UnplainOnnxError, match="more than 10 fields"):

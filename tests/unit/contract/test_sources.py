@@ -1,4 +1,4 @@
-"""The type that decodes the features of a document, for every way to spell them."""
+"""The type that decodes the features of a document, in each of their spellings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LEVEL = source_level(CONTRACT)
 
 
 def values(level: Level, found: msgspec.Struct) -> list[tuple[str, int, Any]]:
-    """Kind, column and value of each feature that a document has, wherever it stands."""
+    """Kind, column and value of each feature of a document, at any level."""
     row = msgspec.structs.astuple(found)
     n_own = len(level.numbers) + len(level.words)
     own = [("float", column, row[place]) for column, place in zip(level.numbers, level.number_places, strict=True)]
@@ -50,25 +50,25 @@ def values(level: Level, found: msgspec.Struct) -> list[tuple[str, int, Any]]:
     ],
 )
 def test_every_spelling_has_a_place(source: dict[str, Any]) -> None:
-    """Nested, dotted, and partly dotted; other fields do no harm."""
+    """Nested, dotted, and partly dotted; other fields are ignored."""
     found = msgspec.json.decode(msgspec.json.encode(source), type=LEVEL.type)
     assert sorted(values(LEVEL, found)) == [("float", 0, 2.0), ("float", 1, 0.5), ("string", 0, "sand")]
 
 
 def test_a_list_of_one_is_kept_as_a_tuple() -> None:
-    """As the `fields` of a search have every value."""
+    """The `fields` of a search have every value in a list."""
     found = msgspec.json.decode(b'{"river.depth_m": [2], "river.bed.kind": ["sand"], "rain": [0.5]}', type=LEVEL.type)
     assert sorted(values(LEVEL, found)) == [("float", 0, (2.0,)), ("float", 1, (0.5,)), ("string", 0, ("sand",))]
 
 
 def test_two_spellings_have_two_places() -> None:
-    """So that a reader can see both."""
+    """So a reader can see both."""
     found = msgspec.json.decode(b'{"river": {"depth_m": 2}, "river.depth_m": 3}', type=LEVEL.type)
     assert sorted(values(LEVEL, found)) == [("float", 0, 2.0), ("float", 0, 3.0)]
 
 
-def test_what_is_absent_is_the_empty_object() -> None:
-    """The very object, so that a reader need not look into it."""
+def test_an_absent_part_is_the_shared_empty_object() -> None:
+    """It is always the same object, so a reader can skip it by identity."""
     found = msgspec.json.decode(b"{}", type=LEVEL.type)
     assert msgspec.structs.astuple(found)[-1] is LEVEL.below[-1].empty
     assert values(LEVEL, found) == []
@@ -79,14 +79,14 @@ def test_what_is_absent_is_the_empty_object() -> None:
     "value", ["null", "true", '"5"', "[]", "[1, 2]", "[[1]]", "{}", "1e999", "[null]", '["5"]', "[true]"]
 )
 def test_a_number_is_a_json_number(value: str) -> None:
-    """Everything else is looked at more closely: it may be a value all the same."""
+    """Other values are checked in the slower way: they may still be valid."""
     with pytest.raises(msgspec.ValidationError):
         msgspec.json.decode(f'{{"rain": {value}}}', type=LEVEL.type)
 
 
 @pytest.mark.parametrize("value", ["null", "true", "5", "[]", '["a", "b"]', '[["a"]]', "{}", "[null]", "[5]"])
 def test_a_word_is_a_json_text(value: str) -> None:
-    """The same."""
+    """As above."""
     with pytest.raises(msgspec.ValidationError):
         msgspec.json.decode(f'{{"river": {{"bed": {{"kind": {value}}}}}}}', type=LEVEL.type)
 

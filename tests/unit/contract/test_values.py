@@ -1,4 +1,4 @@
-"""What counts as a value of a feature, whatever it comes from."""
+"""What counts as a value of a feature, from any source."""
 
 from __future__ import annotations
 
@@ -94,14 +94,14 @@ def test_a_value_is_read(feature: Feature, value: Any, expected: float | str) ->
         (PORT, 2.0**54, "not_a_word"),
     ],
 )
-def test_what_is_no_value_has_its_code(feature: Feature, value: Any, code: str) -> None:
+def test_an_invalid_value_has_an_error_code(feature: Feature, value: Any, code: str) -> None:
     with pytest.raises(DocumentError) as refused:
         feature_value(feature, value, model_id="m")
     assert refused.value.code == code
 
 
 @pytest.mark.parametrize("value", [None, "", " \t", [], [None], math.nan])
-def test_a_missing_value_is_what_the_contract_says(value: Any) -> None:
+def test_a_missing_value_follows_the_contract(value: Any) -> None:
     with pytest.raises(DocumentError, match=r"field 'a\.n' is (missing and model 'm' needs it|nan, expected a number)"):
         feature_value(NUMBER, value, model_id="m")
     assert feature_value(replace(HOUR, missing="value", missing_value=3.0), value, model_id="m") == 3.0

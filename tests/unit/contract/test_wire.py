@@ -1,4 +1,4 @@
-"""The description of what goes over HTTP, as a client decodes it and as the service encodes it."""
+"""The format of HTTP messages, as a client decodes and as the service encodes it."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def response() -> EnrichResponse[PartialDocument]:
 
 
 def test_a_response_is_decoded_as_it_was_encoded() -> None:
-    """With every field typed, as the service means it."""
+    """Every field has the type that the service means."""
     assert msgspec.json.decode(msgspec.json.encode(response()), type=EnrichResponse[PartialDocument]) == response()
 
 
 def test_an_absent_field_is_not_in_the_response() -> None:
-    """Neither null nor empty: a client merges what is there."""
+    """Neither null nor empty, because a client merges every field that it gets."""
     first, second = msgspec.to_builtins(response())["results"]
     assert set(first) == {"id", "fields"}
     assert set(second) == {"id", "error"}
@@ -50,7 +50,7 @@ def test_an_absent_field_is_not_in_the_response() -> None:
 
 
 def test_a_client_reads_a_newer_response() -> None:
-    """Fields that this version does not know are kept where the client asks for any, and ignored elsewhere."""
+    """Unknown fields are kept in partial documents, and ignored elsewhere."""
     newer = msgspec.to_builtins(response())
     newer["took_ms"] = 3
     newer["results"][0]["fields"]["oversight"]["prediction"]["calibrated"] = 0.8
@@ -74,6 +74,6 @@ def test_a_client_reads_a_newer_response() -> None:
     ],
 )
 def test_a_client_refuses_another_envelope(body: bytes) -> None:
-    """Whatever the partial documents hold."""
+    """For any partial documents."""
     with pytest.raises(msgspec.ValidationError):
         msgspec.json.decode(body, type=EnrichResponse[dict[str, Any]])

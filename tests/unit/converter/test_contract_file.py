@@ -1,4 +1,4 @@
-"""A contract or a model that is no plain file, or far too large, is refused at once."""
+"""A contract or a model that is not a regular file, or far too large, is refused at once."""
 
 from __future__ import annotations
 

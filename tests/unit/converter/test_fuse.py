@@ -1,4 +1,4 @@
-"""Fewer operations, the same answers; and what only looks like a pattern stays."""
+"""Fewer operations with the same outputs; a similar graph stays unchanged."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ FROM_THE_END: list[Node] = [
     ("Add", ["from_end", "from_start"], "index"),
     ("Gather", ["table", "index"], "y"),
 ]
-"""As Keras and tf2onnx write a look-up."""
+"""A look-up as Keras and tf2onnx write it."""
 
 
 def model_of(nodes: Sequence[Node]) -> onnx.ModelProto:
@@ -63,7 +63,7 @@ def model_of(nodes: Sequence[Node]) -> onnx.ModelProto:
 
 
 def fused(nodes: Sequence[Node]) -> list[str]:
-    """The operations after fusing, whose answer is the same as before."""
+    """The operations after fusing, whose outputs are the same as before."""
     model = model_of(nodes)
     feeds = {"x": X, "c": C, "i": np.array([0, 5, -1, 2, -6], np.int32)}
     (before,) = ReferenceEvaluator(model).run(None, feeds)
@@ -100,7 +100,7 @@ PRODUCT: Node = ("MatMul", ["x", "weights"], "product")
     ],
     ids=["product and bias", "product and rows", "rows less product", "two bounds", "sum of squares", "look-up"],
 )
-def test_a_pattern_becomes_one_operation_with_the_same_answer(nodes: list[Node], expected: list[str]) -> None:
+def test_a_pattern_becomes_one_operation_with_the_same_output(nodes: list[Node], expected: list[str]) -> None:
     """Each as tf2onnx writes it."""
     assert fused(nodes) == expected
 
@@ -117,7 +117,7 @@ def test_a_pattern_becomes_one_operation_with_the_same_answer(nodes: list[Node],
     ],
     ids=["product less rows", "another width", "used twice", "bounds that cross", "a bound a column", "other products"],
 )
-def test_what_only_looks_like_a_pattern_stays(nodes: list[Node]) -> None:
+def test_a_graph_that_only_looks_like_a_pattern_stays(nodes: list[Node]) -> None:
     """The same operations as before, in some order."""
     assert sorted(fused(nodes)) == sorted(kind for kind, _, _ in nodes)
 

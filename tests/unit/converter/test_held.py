@@ -1,4 +1,4 @@
-"""Which columns of numbers float32 holds: those of sensors, and not those in which whole steps would be lost."""
+"""Which columns of numbers fit float32: those of sensors, and not those that would lose whole steps."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DAY, MONTH, NOW = 86_400, 30 * 86_400, 1_790_000_000
 
 
 def between(low: float, high: float, decimals: int = 15) -> Make:
-    """Values with so many decimals; 15: all that float64 has."""
+    """Values with this number of decimals; 15: all decimals of float64."""
     return lambda rng: np.round(rng.uniform(low, high, N), decimals)
 
 
@@ -66,14 +66,14 @@ NOT_HELD: dict[str, Make] = {
 
 
 def described(values: Column) -> str:
-    """Why `contract init` leaves the column out; empty if it does not."""
+    """The reason why `contract init` leaves the column out; empty if it does not."""
     batch = Batch(1, len(values), {"other": [0.5, 1.5] * (len(values) // 2), "it": values.tolist()})
     left_out = describe(see([batch]), Wishes("sample")).left_out
     return next((each.reason for each in left_out if each.name == "it"), "")
 
 
 def refused(values: Column) -> str:
-    """Why `convert` and `adopt` refuse the rows; empty if they do not."""
+    """The reason why `convert` and `adopt` refuse the rows; empty if they do not."""
     labels = (Label("calm", "fine", 0), Label("flood", "bad", 20))
     contract = ModelContract("rivers", (Feature("it", "it", "float"),), labels, ("fine", "bad"))
     try:
@@ -84,8 +84,8 @@ def refused(values: Column) -> str:
 
 
 @pytest.mark.parametrize("name", HELD)
-def test_a_column_that_float32_holds_is_a_feature(name: str) -> None:
-    """It costs a value at most a ten-thousandth of the spread, and no whole number becomes another one."""
+def test_a_column_that_fits_float32_is_a_feature(name: str) -> None:
+    """Rounding costs at most a ten-thousandth of the spread, and no integer becomes another one."""
     values = HELD[name](np.random.default_rng(5))
     assert "float32" not in described(values)
     assert refused(values) == ""
@@ -97,14 +97,14 @@ def test_a_column_that_float32_holds_is_a_feature(name: str) -> None:
 
 @pytest.mark.parametrize("name", NOT_HELD)
 def test_a_column_that_loses_steps_is_left_out_and_refused_with_what_to_do(name: str) -> None:
-    """By `contract init`, and by `convert` and `adopt` for a contract that was written by hand."""
+    """By `contract init`, and by `convert` and `adopt` for a handwritten contract."""
     values = NOT_HELD[name](np.random.default_rng(5))
     assert "float32 changes its values" in described(values)
     assert "take it as words with --words it" in described(values)
     assert "'it': float32 changes its values" in refused(values)
 
 
-def test_the_limits_themselves_are_held() -> None:
+def test_columns_at_the_limits_are_accepted() -> None:
     assert held_problem(0.0, 100.0, 0.01) is None
     assert held_problem(0.0, 100.0, 0.0101) is not None
     top = 1_000_000.0 + LARGEST_WHOLE

@@ -1,4 +1,4 @@
-"""The table of kinds of models in the docs names tests that exist."""
+"""The table of kinds of models in the docs names only existing tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model measured against the truth, beside guessing."""
+"""The evaluation of a model against the truth, compared with guessing."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def labelled(truth: list[Any]) -> LabelledRows:
     return labelled_rows([Batch(1, n, columns)], RIVERS, label="truth")
 
 
-def test_rows_are_read_as_the_contract_says_and_the_bad_ones_are_counted() -> None:
+def test_rows_are_read_with_the_contract_and_bad_ones_are_counted() -> None:
     columns: dict[str, list[Any]] = {
         "depth": ["1.5", "x", "3", "4"],
         "COLOUR": [" red", "red", "", "blue"],
@@ -112,7 +112,7 @@ def test_scores_have_their_auc(alerts: Any) -> None:
 
 
 def test_labels_in_another_order_are_no_better_than_guessing() -> None:
-    """What the whole measure is for."""
+    """The evaluation exists to detect this."""
     truth = [["calm", "flood!", "dry"][place % 3] for place in range(90)]
     shifted = np.eye(3, dtype=np.float32)[[(place + 1) % 3 for place in range(90)]]
     with pytest.raises(
@@ -123,7 +123,7 @@ def test_labels_in_another_order_are_no_better_than_guessing() -> None:
         require(prove({"probabilities": shifted}, RIVERS, labelled(truth)))
 
 
-def test_two_labels_that_changed_places_are_named_though_the_rest_beats_guessing() -> None:
+def test_two_swapped_labels_are_named_although_the_rest_beats_guessing() -> None:
     """Most rows are calm and right, so accuracy and macro-F1 alone would pass."""
     truth = ["calm"] * 70 + ["flood!"] * 20 + ["dry"] * 10
     swapped = np.eye(3, dtype=np.float32)[[0] * 70 + [2] * 20 + [1] * 10]
@@ -139,7 +139,7 @@ def test_a_truth_that_is_no_label_is_named() -> None:
 
 
 def test_expected_outputs_whose_later_rows_lack_a_column_are_refused() -> None:
-    """Their column would be shorter, and the numbers of one row would be compared with those of another."""
+    """The column would be shorter, so outputs would be compared with those of other rows."""
     rows = LabelledRows(made_from(RIVERS).part(0, 4), None, [1, 2, 3, 4], 0, "")
     names = [label.name for label in RIVERS.labels]
     first = Batch(1, 2, {name: [0.5, 0.5] for name in names})

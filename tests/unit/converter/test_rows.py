@@ -1,4 +1,4 @@
-"""Rows to check a conversion with."""
+"""The rows that check a conversion."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ CONTRACT = ModelContract(
 )
 
 
-def test_made_rows_stay_in_range_and_vocabulary_and_begin_with_the_background() -> None:
-    """And the same seed makes the same rows."""
+def test_generated_rows_stay_in_range_and_vocabulary_and_begin_with_the_background() -> None:
+    """The same seed generates the same rows."""
     rows = made_from(CONTRACT, n_rows=500)
     assert rows.numeric[:, 0].min() >= 5.0
     assert rows.numeric[:, 0].max() <= 400.0
@@ -36,7 +36,7 @@ def test_made_rows_stay_in_range_and_vocabulary_and_begin_with_the_background() 
 
 
 def test_rows_with_unseen_words_follow_one_column_at_a_time_and_then_all() -> None:
-    """The rows themselves stay as they were."""
+    """The original rows stay unchanged."""
     rows = made_from(CONTRACT, n_rows=10)
     more = with_unseen_words(rows)
     assert len(more) == 40
@@ -48,8 +48,8 @@ def test_rows_with_unseen_words_follow_one_column_at_a_time_and_then_all() -> No
     assert np.array_equal(more.numeric[20:30], rows.numeric)
 
 
-def test_numbers_that_float32_does_not_hold_are_refused_with_what_to_do() -> None:
-    """Seconds since 1970 lose a minute; large whole numbers with a large spread lose nothing that matters."""
+def test_numbers_that_do_not_fit_float32_are_refused_with_what_to_do() -> None:
+    """Seconds since 1970 lose a minute; large integers with a large spread lose nothing important."""
     heavy = np.array([[1_790_000_000.5, 1.0], [1_790_003_600.25, 2.0]])
     said = r"'weight_kg': float32 changes its values, .*by up to \d+.*\"reads\": \"seconds\""
     with pytest.raises(InputError, match=said):
@@ -58,7 +58,7 @@ def test_numbers_that_float32_does_not_hold_are_refused_with_what_to_do() -> Non
     assert np.array_equal(as_float32(fine, CONTRACT), fine.astype(np.float32), equal_nan=True)
 
 
-def test_made_rows_lack_a_feature_that_may_be_missing() -> None:
+def test_generated_rows_also_lack_optional_features() -> None:
     flagged = dataclasses.replace(CONTRACT.features[0], missing="flag", missing_value=0.0)
     rows = made_from(dataclasses.replace(CONTRACT, features=(flagged, *CONTRACT.features[1:])), n_rows=50)
     assert np.isnan(rows.numeric[:, 0]).sum() == 5

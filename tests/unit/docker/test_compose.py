@@ -1,6 +1,6 @@
 """docker-compose.yml: hardened, pinned, without a default secret; every command, path and variable in it exists.
 
-No Docker engine runs where these tests do: what its own images do with this is not tried.
+The test machines have no Docker engine, so these tests do not start the images.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ EACH_OF_OURS = pytest.mark.parametrize("name", OURS)
 
 
 @EACH
-def test_a_container_has_no_rights_writes_nothing_but_its_volumes_and_has_its_limits(name: str) -> None:
+def test_a_container_has_no_rights_writes_only_its_volumes_and_has_limits(name: str) -> None:
     service = SERVICES[name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
@@ -40,13 +40,13 @@ def test_a_container_has_no_rights_writes_nothing_but_its_volumes_and_has_its_li
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert int(service["user"].split(":")[0]) >= 1000
     assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
-    assert service["pids_limit"] >= (4096 if name == "elasticsearch" else 256)  # its threads, by its documentation
+    assert service["pids_limit"] >= (4096 if name == "elasticsearch" else 256)  # its threads, as documented
     assert service["logging"]["options"]["max-size"]
     assert all(":size=" in entry or ",size=" in entry for entry in service["tmpfs"])
 
 
 @EACH
-def test_what_stays_has_a_health_check_comes_back_and_publishes_on_this_machine_only(name: str) -> None:
+def test_a_server_has_a_health_check_restarts_and_publishes_on_this_machine_only(name: str) -> None:
     service = SERVICES[name]
     assert ("healthcheck" in service) == (name not in ENDS_BY_ITSELF)
     assert ("restart" in service) == (name not in ENDS_BY_ITSELF)
@@ -54,22 +54,22 @@ def test_what_stays_has_a_health_check_comes_back_and_publishes_on_this_machine_
 
 
 @EACH
-def test_a_service_waits_until_those_it_needs_are_healthy_or_done(name: str) -> None:
+def test_a_service_waits_until_its_dependencies_are_healthy_or_done(name: str) -> None:
     for needed, how in SERVICES[name].get("depends_on", {}).items():
         expected = "service_completed_successfully" if needed in ENDS_BY_ITSELF else "service_healthy"
         assert how["condition"] == expected
 
 
-def test_up_wait_knows_of_everything_that_ends_by_itself() -> None:
-    """`docker compose up --wait` takes a container that ended for a failure, unless another service waits for its
-    end.
+def test_up_wait_expects_every_service_that_ends_by_itself() -> None:
+    """`docker compose up --wait` treats a container that ended as a failure, unless another service waits
+    for its end.
     """
     awaited = {needed for service in SERVICES.values() for needed in service.get("depends_on", {})}
     started = {name for name, service in SERVICES.items() if "profiles" not in service}
     assert not (ENDS_BY_ITSELF & started) - awaited
 
 
-def test_dashboards_that_fail_do_not_hold_up_the_watcher() -> None:
+def test_dashboards_that_fail_do_not_delay_the_watcher() -> None:
     assert SERVICES["watcher"]["depends_on"]["kibana-import"]["required"] is False
 
 
@@ -89,7 +89,7 @@ def test_images_are_pinned_and_one_variable_switches_elasticsearch_and_kibana() 
     assert re.fullmatch(r"python:3\.11\.\d+-slim-[a-z]+", bases[0])
 
 
-def test_no_secret_has_a_default_and_each_is_demanded_by_name() -> None:
+def test_no_secret_has_a_default_and_each_is_required_by_name() -> None:
     for name, how, rest in variables():
         if name in FREE:
             assert how == ":-"
@@ -101,16 +101,16 @@ def test_no_secret_has_a_default_and_each_is_demanded_by_name() -> None:
             read({name: "x" for name in SECRETS if name != missing})
 
 
-def test_the_superusers_password_is_with_elasticsearch_and_with_what_ends_by_itself() -> None:
+def test_only_elasticsearch_and_setup_services_have_the_superusers_password() -> None:
     password = "secret-ELASTIC_PASSWORD"
     holders = {name for name, service in SERVICES.items() if password in service.get("environment", {}).values()}
     assert holders == {"elasticsearch", "kibana-password", "kibana-import", "provision"}
     assert holders - {"elasticsearch"} <= ENDS_BY_ITSELF
 
 
-def test_each_container_sees_its_own_key_and_certificate_alone() -> None:
-    """The provisioner writes the keys, the certificates' container the certificates; each other reads one, or what is
-    public.
+def test_each_container_sees_only_its_own_key_and_certificate() -> None:
+    """The provisioner writes the keys, another container the certificates; the others read their own, or
+    public ones.
     """
     for prefix, writer in (("key-", "provision"), ("certs-", "certificates")):
         seen = Counter[str]()
@@ -128,7 +128,7 @@ def test_each_container_sees_its_own_key_and_certificate_alone() -> None:
 
 @EACH_OF_OURS
 def test_our_services_run_what_is_in_the_image(name: str) -> None:
-    """The options are those of the command: click itself reads them."""
+    """Click itself reads the options, so they are options of the command."""
     service = SERVICES[name]
     line: list[str] = [*service.get("entrypoint", ["oversight"]), *service["command"]]
     program, words = line[0], line[1:]
@@ -162,15 +162,15 @@ def test_our_services_variables_are_settings(name: str) -> None:
 
 
 @EACH
-def test_every_path_that_a_container_is_told_is_mounted_there_or_in_the_image(name: str) -> None:
+def test_every_path_of_a_container_is_mounted_or_in_the_image(name: str) -> None:
     service = SERVICES[name]
-    told = [
+    paths = [
         *service.get("environment", {}).values(),
         *service.get("command", []),
         *service.get("healthcheck", {}).get("test", []),
     ]
     known = [*mounts(service), "/opt/docker", "/tmp", *(entry.split(":")[0] for entry in service["tmpfs"])]
-    for text in told:
+    for text in paths:
         for path in re.findall(
             r"(?<![\w.:])/(?:certs|keys|logs|state|opt|usr/share)/?[\w./-]*", re.sub(r"https?://\S+", "", text)
         ):
@@ -180,7 +180,7 @@ def test_every_path_that_a_container_is_told_is_mounted_there_or_in_the_image(na
 
 @EACH_OF_OURS
 def test_the_image_has_a_folder_of_its_user_for_every_volume(name: str) -> None:
-    """A new volume takes the owner of the folder that it is mounted on; where there is none it would be root's."""
+    """A new volume takes the owner of its mount point; without a folder there it would belong to root."""
     for target, (source, _) in mounts(SERVICES[name]).items():
         assert source in COMPOSE["volumes"] or source == "./logs"
         assert re.search(rf"(?<=\s){re.escape(target)}(?=\s)", DOCKERFILE), target
@@ -197,8 +197,8 @@ def test_every_volume_is_used_and_every_server_has_a_certificate_of_its_name() -
         assert f"certs-{name}" in {source for source, _ in mounts(SERVICES[name]).values()}
 
 
-def test_a_container_reaches_the_servers_that_it_asks_and_no_other() -> None:
-    """Who asks whom is what the addresses in the environment say."""
+def test_a_container_reaches_only_the_servers_that_it_uses() -> None:
+    """The addresses in the environment show which servers a container uses."""
     listening = {name for name, service in SERVICES.items() if service.get("ports")}
     for name, service in SERVICES.items():
         if service.get("network_mode") == "none":
@@ -214,7 +214,7 @@ def asked(name: str) -> set[str]:
     return {host for value in values for host in re.findall(r"https?://([\w-]+)", value) if host in SERVICES}
 
 
-def test_only_a_network_of_one_service_has_a_way_out() -> None:
+def test_only_a_network_of_one_service_is_not_internal() -> None:
     networks: dict[str, dict[str, Any] | None] = COMPOSE["networks"]
     used = Counter(network for service in SERVICES.values() for network in service.get("networks", []))
     assert set(used) == set(networks)
@@ -249,7 +249,7 @@ def test_the_image_gets_every_package_of_ours_and_its_own_lock() -> None:
     assert not [folder for folder in (*folders, "docker", "requirements") if f"!{folder}" not in ignore]
 
 
-def test_the_images_lock_is_the_serving_lock_and_what_the_console_needs() -> None:
+def test_the_images_lock_is_the_serving_lock_and_the_packages_of_the_console() -> None:
     def packages(name: str) -> set[str]:
         text = (ROOT / "requirements" / name).read_text(encoding="utf-8")
         return set(re.findall(r"^[a-z0-9][\w.-]*==\S+(?: ; [^\\\n]+)?", text, re.MULTILINE))

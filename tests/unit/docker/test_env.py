@@ -1,4 +1,4 @@
-"""`make env`: secrets at random, in a file that only its owner reads, and what is there stays."""
+"""`make env`: random secrets, in a file that only its owner can read; existing values stay."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ NEEDED = set(re.findall(r"\$\{(\w+):\?", (ROOT / "docker-compose.yml").read_text
 
 
 def _run(file: Path) -> tuple[str, dict[str, str]]:
-    """What the script prints, and what the file then holds."""
+    """The output of the script, and the variables in the file afterwards."""
     done = subprocess.run([SCRIPT, file], capture_output=True, text=True, check=True)
     lines = [line for line in file.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
     return done.stdout, dict(line.split("=", 1) for line in lines)
 
 
-def test_every_secret_of_the_compose_file_is_made(tmp_path: Path) -> None:
+def test_every_secret_of_the_compose_file_is_generated(tmp_path: Path) -> None:
     _, found = _run(tmp_path / ".env")
     assert set(found) >= NEEDED
     assert all(re.fullmatch(r"[0-9a-f]{48}", value) for value in found.values())
 
 
-def test_no_two_secrets_are_alike(tmp_path: Path) -> None:
+def test_no_two_secrets_are_equal(tmp_path: Path) -> None:
     _, one = _run(tmp_path / "one")
     _, other = _run(tmp_path / "other")
     assert len({*one.values(), *other.values()}) == len(one) + len(other)
 
 
-def test_only_the_owner_may_read_the_file_also_where_it_was_open_before(tmp_path: Path) -> None:
+def test_only_the_owner_may_read_the_file_also_if_it_was_readable_before(tmp_path: Path) -> None:
     (tmp_path / "old").write_text("A=b\n", encoding="utf-8")
     (tmp_path / "old").chmod(0o644)
     for name in ("new", "old"):
@@ -52,8 +52,8 @@ def test_a_second_run_changes_nothing_and_says_so(tmp_path: Path) -> None:
     assert "nothing was changed" in said
 
 
-def test_what_a_person_wrote_stays_and_only_what_is_missing_is_added(tmp_path: Path) -> None:
-    """The last line has no end: the first of ours must not be glued to it."""
+def test_existing_lines_stay_and_only_missing_ones_are_added(tmp_path: Path) -> None:
+    """The last line has no line end: our first line must not be appended to it."""
     (tmp_path / ".env").write_text("STACK_VERSION=8.19.23\nELASTIC_PASSWORD=mine", encoding="utf-8")
     said, found = _run(tmp_path / ".env")
     assert (found["STACK_VERSION"], found["ELASTIC_PASSWORD"]) == ("8.19.23", "mine")
@@ -66,7 +66,7 @@ def test_no_secret_is_printed(tmp_path: Path) -> None:
     assert not [value for value in found.values() if value in said]
 
 
-def test_git_and_docker_leave_the_file_alone() -> None:
+def test_git_and_docker_ignore_the_file() -> None:
     assert ".env" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
     kept = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     assert kept[0] == "*"
@@ -74,10 +74,10 @@ def test_git_and_docker_leave_the_file_alone() -> None:
 
 
 def test_make_env_runs_it(tmp_path: Path) -> None:
-    """The Makefile's folder is copied, so that a person's own `.env` stays."""
+    """In a copy of the Makefile's folder, so a user's own `.env` stays."""
     make = shutil.which("make")
     if make is None:
-        pytest.skip("no make")
+        pytest.skip("no make on this machine")
     shutil.copytree(ROOT / "docker", tmp_path / "docker", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "Makefile", tmp_path)
     subprocess.run([make, "env"], cwd=tmp_path, capture_output=True, check=True)

@@ -18,5 +18,5 @@ def turbine_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def turbine(turbine_model: Path) -> Artifact:
-    """The same, opened."""
+    """The same artifact, opened."""
     return load(turbine_model)

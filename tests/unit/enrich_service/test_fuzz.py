@@ -1,4 +1,4 @@
-"""The fuzz run can fail: each thing that must not be is found where it is."""
+"""The fuzz run can fail: it finds each forbidden behaviour."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ JSON = "application/json"
         (Answer(422, JSON, b'{"error": {"type": "x", "message": "y"}}'), None),
         (Answer(200, "text/plain; version=0.0.4", b"a 1"), None),
         (Answer(503, JSON, b'{"error": "as many as OVERSIGHT_SERVE_QUEUE allows"}'), None),
-        (Answer(500, JSON, b'{"error": "OVERSIGHT_SERVE_QUEUE"}'), "a server's error"),
-        (Answer(503, JSON, b'{"error": "text"}'), "a server's error"),
+        (Answer(500, JSON, b'{"error": "OVERSIGHT_SERVE_QUEUE"}'), "a server error"),
+        (Answer(503, JSON, b'{"error": "text"}'), "a server error"),
         (Answer(400, JSON, b'{"error": "Traceback (most recent call last)"}'), "a stack trace"),
         (Answer(404, "text/html", b"<html>"), "instead of JSON"),
-        (Answer(200, JSON, b"{"), "no JSON"),
-        (Answer(400, JSON, b'{"error": {"type": "x"}}'), "an error of another form"),
-        (Answer(400, JSON, b"{}"), "an error of another form"),
+        (Answer(200, JSON, b"{"), "not JSON"),
+        (Answer(400, JSON, b'{"error": {"type": "x"}}'), "an error in an unexpected format"),
+        (Answer(400, JSON, b"{}"), "an error in an unexpected format"),
     ],
 )
-def test_an_answer_that_must_not_be_is_a_fault(answer: Answer, fault: str | None) -> None:
-    """Statuses, media types and forms of an answer."""
+def test_a_forbidden_response_is_a_fault(answer: Answer, fault: str | None) -> None:
+    """Statuses, media types and forms of a response."""
     problem = problem_of(answer)
     assert problem is None if fault is None else fault in str(problem)
 
 
-def test_answers_are_read_one_after_the_other() -> None:
-    """Of a pipeline; the interim answer to Expect is none, and one that is cut is left out."""
+def test_responses_are_read_one_after_the_other() -> None:
+    """In a pipeline of requests; the interim response to Expect does not count, and a truncated one is left out."""
     one = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
     interim = b"HTTP/1.1 100 Continue\r\n\r\n"
     found = answers(one + interim.replace(b"\r\n\r\n", b"\r\nContent-Length: 0\r\n\r\n") + one + one[:-1])
@@ -53,8 +53,8 @@ def test_answers_are_read_one_after_the_other() -> None:
     assert answers(b"") == []
 
 
-def test_a_log_with_a_trace_or_an_error_is_a_fault(tmp_path: Path) -> None:
-    """And a line that is no JSON: something has printed past the log."""
+def test_a_log_with_a_traceback_or_an_error_is_a_fault(tmp_path: Path) -> None:
+    """So is a line that is no JSON: some code has printed without the log."""
     log = tmp_path / "log"
     log.write_text('{"log.level":"info","message":"fine"}\n', encoding="utf-8")
     assert log_problems(log) == []
@@ -64,23 +64,23 @@ def test_a_log_with_a_trace_or_an_error_is_a_fault(tmp_path: Path) -> None:
 
 
 def test_a_replaced_worker_and_grown_memory_are_faults() -> None:
-    """Named in the table that is printed."""
+    """The printed table names them."""
     report = Report({"x": Kind(3)}, replaced=1, before_bytes=100 << 20, after_bytes=200 << 20)
     report.kinds["x"].statuses[400] += 2
-    assert report.faults == ["1 workers were replaced", "memory grew from 100 to 200 MB"]
+    assert report.faults == ["the service replaced 1 workers", "memory grew from 100 to 200 MB"]
     lines = table(report)
     assert "| x | 3 | 400: 2 | 1 |" in lines
     assert lines[-1] == "FAULT memory grew from 100 to 200 MB"
 
 
 class _Broken(BaseHTTPRequestHandler):
-    """A service that answers in HTML, with a trace."""
+    """A service that responds in HTML, with a traceback."""
 
     def do_POST(self) -> None:
         self.send_error(500, explain="Traceback")
 
     def log_message(self, *_args: object) -> None:
-        """Quiet."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def broken() -> Iterator[str]:
         thread.join()
 
 
-def test_a_service_that_breaks_is_found_out(broken: str) -> None:
+def test_the_faults_of_a_broken_service_are_found(broken: str) -> None:
     """The same requests to another server."""
     (answer,) = exchange(broken, head_of("/v1/enrich", 2) + b"{}")
     assert answer.status == 500
@@ -103,8 +103,8 @@ def test_a_service_that_breaks_is_found_out(broken: str) -> None:
     assert all(problem_of(one) for one in found)
 
 
-def test_the_collector_looks_after_a_large_request_only() -> None:
-    """A full look for each small one would cost more than the request."""
+def test_garbage_is_collected_only_after_large_requests() -> None:
+    """A full collection after each small request would cost more than the request."""
     gc.collect()
     looks = gc.get_stats()[2]["collections"]
     after_request(1000)
@@ -114,7 +114,7 @@ def test_the_collector_looks_after_a_large_request_only() -> None:
 
 
 def test_the_same_seed_sends_the_same() -> None:
-    """A fault can be looked at again."""
+    """A fault can be reproduced."""
     for make in MAKERS.values():
         assert make(TURBINE, Random("x")) == make(TURBINE, Random("x"))
     assert len({valid(TURBINE, Random(number))[0] for number in range(20)}) == 2
@@ -122,7 +122,7 @@ def test_the_same_seed_sends_the_same() -> None:
 
 
 def test_requests_are_made_for_any_contract() -> None:
-    """A model of numbers alone has no words to spoil."""
+    """A model of numbers only has no words to damage."""
     numbers = tuple(feature for feature in TURBINE.features if feature.kind == "float")
     contract = ModelContract("numbers", numbers, TURBINE.labels, TURBINE.families)
     for make in MAKERS.values():

@@ -1,4 +1,4 @@
-"""Where the service listens, and what it refuses to listen on."""
+"""The address on which the service listens, and the addresses that it refuses."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def listen(bind: str, *, has_token: bool = False) -> socket.socket:
     ],
 )
 def test_host_and_port_are_split(bind: str, host: str, port: int) -> None:
-    """IPv6 stands in brackets."""
+    """IPv6 addresses are in brackets."""
     assert split_bind(bind, setting="OVERSIGHT_SERVE_BIND", port=8600) == (host, port)
 
 
 @pytest.mark.parametrize(
     "bind", ["", "8600", ":8600", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "h:70000", "h:-1", "::1:8600", "h:８"]
 )
-def test_what_is_no_address_is_refused(bind: str) -> None:
+def test_an_invalid_address_is_refused(bind: str) -> None:
     """The message shows the form."""
     with pytest.raises(SettingsError, match="expected HOST:PORT"):
         split_bind(bind, setting="OVERSIGHT_SERVE_BIND", port=8600)
@@ -43,26 +43,26 @@ def test_what_is_no_address_is_refused(bind: str) -> None:
 
 @pytest.mark.parametrize("bind", ["0.0.0.0:0", "[::]:0"])
 def test_an_address_open_to_others_needs_a_token(bind: str) -> None:
-    """Without one anybody on the network could ask the model."""
+    """Without one anyone on the network could use the model."""
     with pytest.raises(SettingsError, match="no token is set; set OVERSIGHT_ENRICH_TOKEN"):
         listen(bind)
 
 
 def test_with_a_token_it_listens_for_others() -> None:
-    """The token is what keeps others out."""
+    """The token keeps others out."""
     with listen("0.0.0.0:0", has_token=True) as listener:
         assert listener.getsockname()[1] > 0
 
 
 @pytest.mark.parametrize("bind", ["127.0.0.1:0", "localhost:0", "127.8.8.8:0"])
-def test_this_machine_alone_needs_no_token(bind: str) -> None:
-    """The demo and a watcher beside it."""
+def test_an_address_of_this_machine_only_needs_no_token(bind: str) -> None:
+    """The demo and a local watcher use it."""
     with listen(bind) as listener:
         assert url_of(listener).startswith("http://")
 
 
-def test_a_taken_port_is_said_in_one_line() -> None:
-    """And the way out with it."""
+def test_a_port_in_use_is_one_line() -> None:
+    """The line says what to do."""
     with listen("127.0.0.1:0") as first:
         port = first.getsockname()[1]
         with pytest.raises(
@@ -74,7 +74,7 @@ def test_a_taken_port_is_said_in_one_line() -> None:
 
 @pytest.mark.parametrize("bind", ["no-such-host.invalid:0", "203.0.113.7:0", f"{'x' * 70}:0"])
 def test_an_address_of_another_machine_is_refused(bind: str) -> None:
-    """It cannot be listened on from here."""
+    """This machine cannot listen on it."""
     with pytest.raises(EndpointUnavailableError, match="cannot listen on"):
         listen(bind, has_token=True)
 

@@ -1,4 +1,4 @@
-"""The shippers' configurations as files: they parse, write where we read, ask for certificates, and hold no secret."""
+"""The shippers' configuration files: they parse, write to our stream, require certificates, and have no secret."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_there_is_one_for_each_shipper_and_the_page_names_it() -> None:
 
 @pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: path.name)
 def test_its_head_says_how_to_use_it_in_three_steps(path: Path) -> None:
-    """Somebody opens the file first, and not the page."""
+    """A user opens the file first, and not the documentation."""
     head = path.read_text(encoding="utf-8").splitlines()[:20]
     steps = [line[2] for line in head if re.match(r"# [1-9]\. ", line)]
     assert steps == ["1", "2", "3"]
@@ -37,16 +37,16 @@ def test_its_head_says_how_to_use_it_in_three_steps(path: Path) -> None:
 
 @pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: path.name)
 def test_every_variable_is_named_in_its_head(path: Path) -> None:
-    """A variable that nobody sets is an empty text."""
+    """A variable without a value is an empty text."""
     used = set(re.findall(r"\$\{?((?:ELASTICSEARCH|OVERSIGHT)_[A-Z_]+)", settings_of(path)))
-    told = set(re.findall(r"(?:ELASTICSEARCH|OVERSIGHT)_[A-Z_]+", "".join(path.read_text("utf-8").splitlines()[:20])))
+    named = set(re.findall(r"(?:ELASTICSEARCH|OVERSIGHT)_[A-Z_]+", "".join(path.read_text("utf-8").splitlines()[:20])))
     assert used
-    assert used <= told
+    assert used <= named
 
 
 @pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: path.name)
 def test_it_writes_to_the_stream_over_tls_with_a_secret_from_outside(path: Path) -> None:
-    """Nothing turns verification off, and no key or password stands in the file."""
+    """Nothing turns verification off, and the file has no key or password."""
     text = settings_of(path)
     assert re.search(r"oversight\.connection", text)
     assert "ELASTICSEARCH_CA_CERTS" in text
@@ -54,7 +54,7 @@ def test_it_writes_to_the_stream_over_tls_with_a_secret_from_outside(path: Path)
     assert not re.search(r"verif\w*['\"]?\s*(=>|[:=]|\s)\s*['\"]?(none|off|false)", text, re.IGNORECASE)
 
 
-def test_the_yaml_ones_say_what_they_mean() -> None:
+def test_the_yaml_files_have_the_intended_values() -> None:
     filebeat = yaml.safe_load((FOLDER / "filebeat.yml").read_text(encoding="utf-8"))
     assert filebeat["setup.template.enabled"] is False
     assert filebeat["output.elasticsearch"]["index"] == "logs-oversight.connection-${OVERSIGHT_NAMESPACE:default}"

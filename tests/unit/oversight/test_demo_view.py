@@ -1,4 +1,4 @@
-"""What the demo prints where no terminal redraws it."""
+"""The output of the demo if no terminal redraws it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from oversight.demo.counts import Counts
 
 
 @pytest.mark.parametrize(("last", "lines"), [(9, 2), (10, 1)])
-def test_the_last_counts_are_said_once(monkeypatch: pytest.MonkeyPatch, last: int, lines: int) -> None:
+def test_the_last_counts_are_printed_once(monkeypatch: pytest.MonkeyPatch, last: int, lines: int) -> None:
     monkeypatch.setattr(view, "LINE_EVERY_S", 0.0)
     out = io.StringIO()
     shown = view.View(Console(file=out, width=110), {})

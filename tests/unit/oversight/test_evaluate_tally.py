@@ -1,4 +1,4 @@
-"""What the documents of strangers can hold does not fill the memory or the report."""
+"""Values in foreign documents cannot fill the memory or the report."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def test_reasons_and_versions_are_bounded() -> None:
     facts = tally.facts()
     assert len(facts["left_out"]) == MOST_REASONS + 1
     assert sum(facts["left_out"].values()) == 3 * MOST_REASONS
-    assert len(facts["versions"]) == MOST_REASONS, "the version of the words that are no labels has nothing to show"
+    assert len(facts["versions"]) == MOST_REASONS, "a version whose words are no labels has no figures"
     assert sum(each["by_truth"]["documents"] for each in facts["versions"]) == 3 * MOST_REASONS
 
 
-def test_a_truth_counts_in_the_spelling_of_the_files_too() -> None:
+def test_a_truth_in_the_spelling_of_the_files_counts_too() -> None:
     contract = replace(TURBINE, training={"label_words": {"bearing_wear": "bearing/wear"}})
     tally = Tally(contract)
     tally.add(judged("bearing/wear", label="bearing_wear"))
@@ -57,7 +57,7 @@ def test_a_prediction_of_another_model_is_not_compared() -> None:
     assert sum(tally.left_out.values()) == tally.truths == 3
 
 
-def test_a_regression_takes_numbers_in_words_and_its_own_labels() -> None:
+def test_a_regression_accepts_numbers_as_text_and_its_own_labels() -> None:
     tally = Tally(REGRESSION)
     quiet, alert = (label.name for label in REGRESSION.labels)
     tally.add(judged("7.5", label=quiet, number=8.0))

@@ -1,4 +1,4 @@
-"""ELASTICSEARCH_API_KEY_FILE: the key comes from a file, which never has to be in an environment."""
+"""ELASTICSEARCH_API_KEY_FILE: the key comes from a file and is never in the environment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KEY = base64.b64encode(b"an-id:a-secret").decode()
 
 @pytest.fixture(autouse=True)
 def file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The file that the variable names; nothing else is set."""
+    """The file that the variable names; no other variable is set."""
     for name in ("API_KEY", "USERNAME", "PASSWORD", "URL"):
         monkeypatch.delenv(f"ELASTICSEARCH_{name}", raising=False)
     monkeypatch.chdir(tmp_path)
@@ -28,7 +28,7 @@ def file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     "text", [f"# made\n\nELASTICSEARCH_API_KEY={KEY}\n", f"{KEY}\n", f"  {KEY}", f"ELASTICSEARCH_API_KEY={KEY}"]
 )
-def test_the_key_of_the_file_is_taken_as_if_it_had_been_set(file: Path, text: str) -> None:
+def test_the_key_in_the_file_is_used_like_the_variable(file: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8")
     settings = load(ElasticsearchSettings)
     assert settings.api_key is not None
@@ -40,7 +40,7 @@ def test_the_key_of_the_file_is_taken_as_if_it_had_been_set(file: Path, text: st
     }
 
 
-def test_a_file_that_is_not_there_is_named_with_the_command_that_makes_one(file: Path) -> None:
+def test_a_missing_file_is_named_with_the_command_that_creates_it(file: Path) -> None:
     with pytest.raises(
         SettingsError, match=r"ELASTICSEARCH_API_KEY_FILE=.*key\.env cannot be read \(No such file or directory\)"
     ) as caught:
@@ -51,14 +51,14 @@ def test_a_file_that_is_not_there_is_named_with_the_command_that_makes_one(file:
 @pytest.mark.parametrize(
     "text", ["", "# only a comment\n", "ELASTICSEARCH_API_KEY=\n", "not-a-key\n", f"{KEY}\n{KEY}x\n"]
 )
-def test_a_file_without_a_key_is_refused_without_showing_what_it_holds(file: Path, text: str) -> None:
+def test_a_file_without_a_key_is_refused_without_showing_its_content(file: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8")
     with pytest.raises(SettingsError, match=r"contains no API key; expected a line ELASTICSEARCH_API_KEY=") as caught:
         load(ElasticsearchSettings)
     assert "not-a-key" not in str(caught.value)
 
 
-def test_two_keys_are_one_too_many(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_keys_are_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file.write_text(KEY, encoding="utf-8")
     monkeypatch.setenv("ELASTICSEARCH_API_KEY", "another")
     with pytest.raises(SettingsError, match="are both set: remove one of them"):

@@ -1,4 +1,4 @@
-"""What a wheel carries and says of itself: every file that the program reads, its name and its licence."""
+"""The content of a wheel: every file that the program reads, its name and its licence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from contract.distribution import DISTRIBUTION, install_command, own_version
 
 ROOT = Path(__file__).resolve().parents[3]
 LEFT_OUT = ("*.keras",)
-"""Weights that only training reads, from a checkout."""
+"""Weights that only the training reads, from a checkout."""
 
 
 def test_every_file_of_a_package_is_in_a_wheel() -> None:
@@ -23,15 +23,15 @@ def test_every_file_of_a_package_is_in_a_wheel() -> None:
     carried = (*setuptools["package-data"]["*"], *LEFT_OUT, "*.py")
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S607
     if listed.returncode:
-        pytest.skip("no git checkout: what belongs to a package is not known")
+        pytest.skip("no git checkout, so the files of a package are not known")
     packages = [f"{name.rstrip('*')}/*" for name in setuptools["packages"]["find"]["include"]]
     ours = [name for name in listed.stdout.splitlines() if any(fnmatch.fnmatch(name, one) for one in packages)]
     assert len(ours) > 100
     assert not [name for name in ours if not any(fnmatch.fnmatch(Path(name).name, one) for one in carried)]
 
 
-def test_the_licence_travels_with_the_distribution() -> None:
-    """A user may ask an installed package for its terms; they are the ones of the source folder."""
+def test_the_licence_is_in_the_distribution() -> None:
+    """The metadata of an installed package has the terms of the source folder."""
     distribution = importlib.metadata.distribution(DISTRIBUTION)
     assert distribution.metadata["License-Expression"] == "Apache-2.0"
     assert distribution.metadata["Author"] == "Oversight contributors"
@@ -41,7 +41,7 @@ def test_the_licence_travels_with_the_distribution() -> None:
 
 
 def test_no_hint_installs_the_other_project_that_is_called_oversight() -> None:
-    """`oversight` on the package index is another project: every hint names our distribution, and extras that exist."""
+    """`oversight` on the package index is another project: every hint names our distribution, and existing extras."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["name"] == DISTRIBUTION
     assert project["version"] == own_version()
@@ -61,15 +61,15 @@ def test_no_hint_installs_the_other_project_that_is_called_oversight() -> None:
         assert install_command(extra) == f"pip install 'oversight-enrich[{extra}]'"
 
 
-def test_the_embedded_engine_is_in_no_serving_install() -> None:
-    """Nobody knows who wrote it: the demo and the tests alone get it, by one extra, and one module alone starts it."""
+def test_no_installation_for_serving_has_the_embedded_engine() -> None:
+    """Its authors are unknown: only the demo and the tests use it, through one extra, and only one module starts it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     engine = "noida"
     assert not [one for one in project["dependencies"] if engine in one]
     extras = project["optional-dependencies"]
     assert [name for name, packages in extras.items() if any(engine in one for one in packages)] == ["embedded"]
     assert not [one for packages in extras.values() for one in packages if "embedded" in one], (
-        "an extra brings another one"
+        "another extra includes it"
     )
     locks = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "requirements").glob("*.txt")}
     assert {name for name, text in locks.items() if engine in text} == {"demo.txt", "dev.txt", "lowest.txt"}

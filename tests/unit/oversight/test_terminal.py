@@ -1,4 +1,6 @@
-"""Control characters in what others wrote become visible on every way to the terminal, and there is no other way."""
+"""Control characters in foreign text become visible in every output to the terminal, and no code prints
+without that.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ PARTS = sorted(OURS | {"oversight"})
 
 @contextlib.contextmanager
 def printed() -> Iterator[io.StringIO]:
-    """Standard output and error of a process that has begun as `oversight` does."""
+    """Standard output and error of a process that started like `oversight`."""
     stream = io.StringIO()
     with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream), terminal.guarded():
         yield stream
@@ -54,7 +56,7 @@ def test_every_control_character_and_lone_surrogate_is_caught() -> None:
             assert visible(letter) != letter, f"U+{code:04X}"
 
 
-def test_a_value_cannot_begin_a_line_of_its_own() -> None:
+def test_a_value_cannot_begin_a_new_line() -> None:
     assert one_line("file\nwatchers  9 running\ta") == r"file\nwatchers  9 running\ta"
 
 
@@ -66,7 +68,7 @@ def test_json_keeps_its_value_and_stays_json() -> None:
     assert not any(letter in out.getvalue() for letter in "\x1b\x7f\x9b\u202e\u2028")
 
 
-def test_text_bytes_and_errors_leave_made_visible() -> None:
+def test_text_bytes_and_errors_are_printed_visibly() -> None:
     with printed() as out:
         click.echo(ATTACK, color=True)
         click.echo(ATTACK.encode(), err=True)
@@ -77,14 +79,14 @@ def test_text_bytes_and_errors_leave_made_visible() -> None:
     assert "\x1b" not in out.getvalue()
 
 
-def test_a_table_has_our_colours_and_no_sequence_of_others() -> None:
+def test_a_table_has_our_colours_and_no_foreign_sequences() -> None:
     table = Table("Label", header_style="bold")
     table.add_row(f"{ATTACK} [link=https://evil.example]here[/link]")
     with printed() as out:
         tables.console(force_terminal=True, width=200).print(table)
     text = out.getvalue()
     assert SHOWN in text
-    assert "[link=https://evil.example]here[/link]" in text, "text of others is no markup"
+    assert "[link=https://evil.example]here[/link]" in text, "foreign text is no markup"
     assert "\x1b[1m" in text
     assert "\x1b]" not in text
 
@@ -110,8 +112,8 @@ def test_a_log_line_at_a_terminal_stays_one_line(monkeypatch: pytest.MonkeyPatch
     assert len(without_colours.splitlines()) == 1
 
 
-def test_no_module_prints_past_the_one_way_out() -> None:
-    """Consoles, styles and raw streams are made in two modules alone; the rest prints through what they guard."""
+def test_no_module_prints_without_the_filter() -> None:
+    """Only two modules create consoles, styles and raw streams; the others print through them."""
     found = []
     for part in PARTS:
         for path in sorted((ROOT / part).rglob("*.py")):

@@ -1,4 +1,4 @@
-"""Any of several tokens opens the service; their file may change while it runs, and never opens it by going bad."""
+"""Each of several tokens is accepted; their file may change at any time, and a bad file never opens the service."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def file(tmp_path: Path) -> Path:
 
 
 class Said(logging.Handler):
-    """What was logged."""
+    """The messages of the log."""
 
     def __init__(self) -> None:
         super().__init__()
         self.records: list[logging.LogRecord] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep it."""
+        """Store the message."""
         self.records.append(record)
 
 
@@ -40,13 +40,13 @@ def said() -> Iterator[Said]:
 
 
 def look_now(some: Tokens) -> None:
-    """As if the second between two looks were over."""
+    """Act as if the second between two checks were over."""
     assert some._file is not None
     some._file.next_look_s = 0.0
 
 
-def test_every_token_of_the_file_and_the_fixed_one_are_let_in(file: Path) -> None:
-    """Comments and blank lines are none, blanks around a token are not part of it."""
+def test_every_token_of_the_file_and_the_fixed_one_are_accepted(file: Path) -> None:
+    """Comments and blank lines are no tokens, and blanks around a token are not part of it."""
     some = Tokens("fixed-one", file)
     assert some.required
     assert all(some.allow(token) for token in (b"fixed-one", b"first-one", b"second-one"))
@@ -56,12 +56,12 @@ def test_every_token_of_the_file_and_the_fixed_one_are_let_in(file: Path) -> Non
 
 
 def test_without_any_token_none_is_required() -> None:
-    """The caller decides then whether that is safe."""
+    """The caller decides whether that is safe."""
     assert not Tokens().required
 
 
-def test_a_changed_file_holds_without_a_restart(file: Path) -> None:
-    """Replaced, as an editor or an orchestrator does it, or written in place."""
+def test_a_changed_file_is_used_without_a_restart(file: Path) -> None:
+    """Replaced, as editors and orchestrators do it, or overwritten."""
     some = Tokens(file=file)
     new = file.with_name("new")
     new.write_text("third-one\n", encoding="utf-8")
@@ -74,16 +74,18 @@ def test_a_changed_file_holds_without_a_restart(file: Path) -> None:
     assert some.allow(b"fourth-one")
 
 
-def test_the_file_is_looked_at_once_a_second_at_most(file: Path) -> None:
-    """Ten thousand requests a second are no ten thousand reads of a file."""
+def test_the_file_is_checked_at_most_once_a_second(file: Path) -> None:
+    """Ten thousand requests per second must not read a file ten thousand times."""
     some = Tokens(file=file)
     file.write_text("third-one\n", encoding="utf-8")
     assert some.allow(b"first-one")
 
 
 @pytest.mark.parametrize("damage", ["empty", "gone", "binary", "blank inside", "folder"])
-def test_a_file_that_goes_bad_leaves_the_last_good_tokens(file: Path, damage: str, said: Said) -> None:
-    """It neither opens the service nor locks everybody out; one error says what is wrong, without what stands there."""
+def test_after_a_bad_change_the_last_good_tokens_stay(file: Path, damage: str, said: Said) -> None:
+    """A bad file neither opens the service nor locks everyone out; one error names the problem without the
+    file's text.
+    """
     some = Tokens(file=file)
     spoil(file, damage)
     for _ in range(3):
@@ -110,12 +112,12 @@ def spoil(file: Path, damage: str) -> None:
     if damage == "folder":
         file.mkdir()
     elif damage != "gone":
-        content = {"empty": b"# nobody\n\n", "binary": b"\xff\xfehush\n", "blank inside": b"hush hush\n"}[damage]
+        content = {"empty": b"# none\n\n", "binary": b"\xff\xfehush\n", "blank inside": b"hush hush\n"}[damage]
         file.write_bytes(content)
 
 
-def test_a_file_that_everybody_can_read_is_a_warning(file: Path, said: Said) -> None:
-    """No refusal: an orchestrator mounts secrets like this."""
+def test_a_file_that_everyone_can_read_is_a_warning(file: Path, said: Said) -> None:
+    """It is not refused, because orchestrators mount secrets like this."""
     file.chmod(0o600)
     warn_if_open(file, setting="SOME_TOKENS_FILE")
     assert not said.records
@@ -125,8 +127,8 @@ def test_a_file_that_everybody_can_read_is_a_warning(file: Path, said: Said) -> 
 
 
 @pytest.mark.parametrize("token", ["a", "fifteen-letters"])
-def test_a_token_that_other_machines_can_try_is_long(tmp_path: Path, token: str) -> None:
-    """Here and in the file; the message says how to make one, and not what the short one is."""
+def test_a_token_that_other_machines_can_try_must_be_long(tmp_path: Path, token: str) -> None:
+    """In the setting and in the file; the message says how to create one, and does not show the short one."""
     file = tmp_path / "tokens"
     file.write_text(f"sixteen-letters!\n{token}\n", encoding="utf-8")
     with pytest.raises(SettingsError, match=rf"SOME_TOKEN has {len(token)} characters.*openssl rand -hex 32") as fixed:
@@ -138,8 +140,8 @@ def test_a_token_that_other_machines_can_try_is_long(tmp_path: Path, token: str)
     assert Tokens("sixteen-letters!", open_to_others=True).allow(b"sixteen-letters!")
 
 
-def test_a_short_token_in_a_changed_file_leaves_those_of_before(file: Path) -> None:
-    """As any other mistake in it."""
+def test_a_short_token_in_a_changed_file_keeps_the_previous_tokens(file: Path) -> None:
+    """Like any other mistake in the file."""
     file.write_text("sixteen-letters!\n", encoding="utf-8")
     some = Tokens(file=file, open_to_others=True)
     file.write_text("short\n", encoding="utf-8")

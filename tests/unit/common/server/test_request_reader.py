@@ -1,4 +1,4 @@
-"""A request is the same however its bytes arrive, and is never longer than allowed."""
+"""A request is read the same in any pieces, and is never longer than allowed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def incoming() -> Incoming:
 
 
 def feed(one: Incoming, data: bytes, cuts: list[int]) -> bool:
-    """Hand the bytes over in pieces, as a client does that stops there."""
+    """Feed the bytes in pieces, like a client that stops at these positions."""
     places = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
     return any(one.feed(data[start:end]) for start, end in itertools.pairwise(places))
 
@@ -32,8 +32,8 @@ def chunked(parts: list[bytes], trailers: bytes = b"") -> bytes:
 
 
 @given(body=st.binary(max_size=MOST), rest=st.binary(max_size=50), cuts=st.lists(st.integers(0, 3_000), max_size=20))
-def test_a_body_of_a_stated_length_is_whole_whatever_the_pieces(body: bytes, rest: bytes, cuts: list[int]) -> None:
-    """What follows it is kept for the next request."""
+def test_a_body_of_a_stated_length_is_complete_in_any_pieces(body: bytes, rest: bytes, cuts: list[int]) -> None:
+    """The bytes after it are kept for the next request."""
     one = incoming()
     assert feed(one, HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body, cuts)
     request, left = one.finish()
@@ -48,8 +48,8 @@ def test_a_body_of_a_stated_length_is_whole_whatever_the_pieces(body: bytes, res
     cuts=st.lists(st.integers(0, 3_000), max_size=20),
     trailers=st.sampled_from([b"", b"X-Sum: 1\r\n", b"A: b\r\nC: d\r\n"]),
 )
-def test_a_body_in_chunks_is_whole_whatever_the_pieces(parts: list[bytes], cuts: list[int], trailers: bytes) -> None:
-    """Sizes, extensions and trailers are no part of it."""
+def test_a_body_in_chunks_is_complete_in_any_pieces(parts: list[bytes], cuts: list[int], trailers: bytes) -> None:
+    """Sizes, extensions and trailers are not part of it."""
     one = incoming()
     assert feed(one, chunked(parts, trailers), cuts)
     request, left = one.finish()
@@ -64,8 +64,8 @@ def test_a_body_in_chunks_is_whole_whatever_the_pieces(parts: list[bytes], cuts:
         chunked([b"x" * 100_000]),
     ],
 )
-def test_a_longer_body_is_not_kept(data: bytes) -> None:
-    """The application answers by its length, and the connection ends."""
+def test_a_longer_body_is_not_stored(data: bytes) -> None:
+    """The application responds to its length, and the connection ends."""
     one = incoming()
     assert one.feed(data)
     request, left = one.finish()
@@ -86,21 +86,21 @@ def test_a_longer_body_is_not_kept(data: bytes) -> None:
         HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"A: b\r\n" * FRAMING_BYTES,
     ],
 )
-def test_what_is_no_http_is_refused(data: bytes) -> None:
+def test_invalid_http_is_refused(data: bytes) -> None:
     with pytest.raises(ParseException):
         incoming().feed(data)
 
 
 def test_chunks_that_end_early_are_no_body() -> None:
-    """Half of a JSON text may be JSON."""
+    """Half of a JSON text may be valid JSON."""
     one = incoming()
     assert not one.feed(chunked([b"{}"])[:-5])
     with pytest.raises(ParseException):
         one.cut_short()
 
 
-def test_a_body_in_tiny_chunks_is_refused_soon() -> None:
-    """Each costs the main loop time, and anybody may send them."""
+def test_a_body_in_tiny_chunks_is_refused_early() -> None:
+    """Each chunk costs the main loop time, and anyone may send them."""
     one = Incoming(Config(), ("127.0.0.1", 1), max_body_bytes=32 * 1024 * 1024)
     tiny = b"5\r\nabcde\r\n" * 100_000
     with pytest.raises(ParseException):

@@ -1,4 +1,4 @@
-"""No line, name or packed file fills the memory."""
+"""No line, name or compressed file fills the memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from contract.errors import InputError
 HERE = Path("rows.csv")
 
 
-def test_an_endless_line_in_a_packed_file_is_refused(tmp_path: Path) -> None:
+def test_an_endless_line_in_a_compressed_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv.gz"
     path.write_bytes(gzip.compress(b"a,b\n" + b"1" * (bounds.MAX_LINE + 10)))
     with pytest.raises(InputError, match=r"rows.csv.gz, line 2 has more than 16,777,216 bytes"):
@@ -40,7 +40,7 @@ def test_long_lines_make_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sum(sizes) == 100
 
 
-def test_rows_with_names_of_their_own_make_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_with_different_names_make_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_lines, "BATCH_CELLS", 100)
     rows = b"".join(b'{"a%d": %d}\n' % (row, row) for row in range(50))
     batches = list(json_lines.batches(io.BytesIO(rows), HERE, 10_000))
@@ -56,8 +56,8 @@ def test_too_many_columns_and_too_long_names_are_refused() -> None:
         list(delimited.batches(io.BytesIO(f"{'n' * 1001},b\n1,2\n".encode()), HERE, 10))
 
 
-def test_a_long_name_of_nested_objects_breaks_its_row_alone() -> None:
-    """Each field of the inner object would get the outer name in front: megabytes become terabytes."""
+def test_a_long_name_of_nested_objects_breaks_only_its_row() -> None:
+    """Each inner field would get the outer name as a prefix: megabytes would become terabytes."""
     inner = ",".join(f'"a{number}": 1' for number in range(3000))
     lines = f'{{"{"k" * 1_000_000}": {{{inner}}}}}\n{{"b": 2}}\n'.encode()
     (batch,) = json_lines.batches(io.BytesIO(lines), HERE, 10)

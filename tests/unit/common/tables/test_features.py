@@ -1,4 +1,4 @@
-"""Rows of a table become the numbers and words that `contract.values` makes of each of their values alone."""
+"""Whole rows of a table become the same numbers and words as each value through `contract.values`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ VALUES = [None, 1, 2.5, True, False, math.nan, math.inf, 10**400, [3], [], {"a":
 
 
 def by_the_rule(columns: dict[str, list[Any]], place: int) -> list[float | str] | str:
-    """The values of a row, or its first error: floats come first, as the graph has them."""
+    """The values of a row, or its first error: floats come first, as in the graph."""
     try:
         return [
             feature_value(feature, columns[feature.name][place], model_id="rivers")
@@ -89,7 +89,7 @@ def test_a_file_of_text_is_read_by_the_rule(
     np.testing.assert_equal([row for batch in batches for row in found_in(batch)], expected)
 
 
-def test_plain_numbers_are_read_at_once_and_other_columns_are_left() -> None:
+def test_plain_numbers_are_read_at_once_and_other_columns_are_not() -> None:
     content = b"depth;name;gap;flag\n1;r\xc3\xb6d;;1e3\n-2.5;x;4;.5\n"
     (batch,) = delimited.batches(io.BytesIO(content), Path("x.csv"), 10)
     found = batch.numbers(["depth", "name", "gap"])
@@ -104,13 +104,13 @@ ROWS = st.lists(st.text(st.sampled_from('ab ,;"\r\n\x0b\u2028é'), max_size=12),
 
 
 @given(ROWS, st.integers(1, 5))
-def test_any_text_is_split_as_python_splits_it(lines: list[str], size: int) -> None:
+def test_any_text_is_split_like_pythons_csv_module(lines: list[str], size: int) -> None:
     """Quotes, line ends of each kind, blank lines, and rows of another width, in batches of any size."""
     text = "one,two\n" + "\n".join(lines)
     read = delimited.batches(io.BytesIO(text.encode()), Path("x.csv"), size)
     try:
         expected = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row][1:]
-    except csv.Error:  # a quote that is not closed would swallow the rows behind it
+    except csv.Error:  # an open quote would include the following rows
         with pytest.raises(InputError, match="look for a quote that is not closed"):
             list(read)
         return
@@ -134,7 +134,7 @@ def test_a_column_that_is_missing_is_named_once() -> None:
 
 
 def test_no_feature_reads_the_column_of_another() -> None:
-    """A name that fits nearly is no match where the column belongs to another field, or fits two."""
+    """A similar name does not match if the column belongs to another field, or could belong to two."""
     features = (
         Feature("ab", "x.ab", "float", missing="value", missing_value=7.0),
         Feature("a_b", "x.a_b", "float"),

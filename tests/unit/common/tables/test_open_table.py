@@ -1,4 +1,4 @@
-"""Files of rows as people have them, read as columns; what is wrong in one row leaves the others readable."""
+"""Users' files of rows, read as columns; an error in one row leaves the others readable."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from contract.errors import InputError
 
 
 def rows_of(path: Path, size: int = 3) -> list[dict[str, Any]]:
-    """Every row as a dictionary, the broken ones with their reason under `!`."""
+    """Every row as a dictionary; a broken row has its reason under `!`."""
     rows: list[dict[str, Any]] = []
     for batch in open_table(path).batches(size):
         assert batch.first == len(rows) + 1
@@ -30,7 +30,7 @@ def rows_of(path: Path, size: int = 3) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
-def test_a_text_file_has_its_delimiter_from_its_header(delimiter: str, packed: bool, tmp_path: Path) -> None:
+def test_the_header_of_a_text_file_shows_its_delimiter(delimiter: str, packed: bool, tmp_path: Path) -> None:
     text = "\ufeff" + "\r\n".join(
         delimiter.join(cells) for cells in (["a", " b "], ["1", '"x, y;z"'], [], ["2", ""], ["3"])
     )
@@ -47,7 +47,7 @@ def test_a_text_file_has_its_delimiter_from_its_header(delimiter: str, packed: b
 @pytest.mark.parametrize("text", ["a|1||2|3|", "a|||1|2|3", "a|1|2|||||3||"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\r\r\n"])
 def test_blank_lines_are_no_rows(end: str, text: str, width: int, tmp_path: Path) -> None:
-    """Whatever ends the lines; some programs write a carriage return too many."""
+    """With any line end; some programs write an additional carriage return."""
     path = tmp_path / "rows.csv"
     lines = [line and ",".join([line, f"{line}b"][:width]) for line in text.split("|")]
     path.write_bytes(end.join(lines).encode())
@@ -92,7 +92,9 @@ def test_parquet_is_read_with_its_types(tmp_path: Path) -> None:
         ("rows.parquet", b"PAR1 no", "is not a Parquet file"),
     ],
 )
-def test_a_file_that_is_not_what_its_name_says_is_refused(name: str, content: bytes, says: str, tmp_path: Path) -> None:
+def test_a_file_whose_content_does_not_match_its_name_is_refused(
+    name: str, content: bytes, says: str, tmp_path: Path
+) -> None:
     path = tmp_path / name
     path.write_bytes(content)
     if "parquet" in name:
@@ -104,7 +106,7 @@ def test_a_file_that_is_not_what_its_name_says_is_refused(name: str, content: by
     assert "\n" not in str(refused.value)
 
 
-def test_a_file_that_is_not_there_and_a_folder_are_refused(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file"):
         open_table(tmp_path / "rows.csv")
     (tmp_path / "folder.csv").mkdir()
@@ -116,7 +118,7 @@ CELLS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters=
 
 
 @given(st.lists(st.tuples(CELLS, CELLS), max_size=9), st.sampled_from([",", ";", "\t", "|"]))
-def test_what_a_csv_writer_writes_is_read_back(rows: list[tuple[str, str]], delimiter: str) -> None:
+def test_the_output_of_a_csv_writer_is_read_back(rows: list[tuple[str, str]], delimiter: str) -> None:
     """In order, with every character, in batches of any size."""
     from common.tables import delimited
 
@@ -128,7 +130,7 @@ def test_what_a_csv_writer_writes_is_read_back(rows: list[tuple[str, str]], deli
 
 
 def _as_read(value: Any) -> Any:
-    """An integer beyond 64 bits is a float."""
+    """An integer beyond 64 bits is read as a float."""
     is_large = isinstance(value, int) and not -(2**63) <= value < 2**64
     return float(value) if is_large else value
 

@@ -1,4 +1,4 @@
-"""What is shown of a value that somebody put into a log."""
+"""How values that anyone may have put into a log are shown."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from console.events.safe_text import EMPTY, LONGEST, label, plain, visible
     ],
 )
 def test_marks_that_turn_or_hide_text_are_spelled_out(value: str, shown: str) -> None:
-    """Letters of every script stay; whatever is drawn as text needs no escaping beside that."""
+    """Letters of every script stay; drawn text needs no other escaping."""
     assert visible(value) == shown
 
 
-def test_a_long_value_keeps_its_begin_and_its_end() -> None:
-    """Two long values that differ at the end stay apart."""
+def test_a_long_value_keeps_its_beginning_and_its_end() -> None:
+    """Two long values that differ at the end stay different."""
     one, other = label("x" * 10_000 + "1"), label("x" * 10_000 + "2")
     assert len(one) == LONGEST
     assert label("x" * 500 + "1") != label("x" * 500 + "2")
@@ -34,13 +34,13 @@ def test_a_long_value_keeps_its_begin_and_its_end() -> None:
 
 
 def test_an_empty_value_has_a_name() -> None:
-    """A bar without a name would be nobody's."""
+    """Otherwise a bar would have no name."""
     assert label("") == EMPTY
 
 
 @pytest.mark.parametrize(
     ("value", "shown"), [(True, "true"), (None, ""), (3.0, "3"), (0.5, "0.5"), (1e300, "1e+300"), (7, "7")]
 )
-def test_numbers_and_truth_are_shown_as_json_has_them(value: object, shown: str) -> None:
-    """A whole float is a whole number."""
+def test_numbers_and_booleans_are_shown_as_in_json(value: object, shown: str) -> None:
+    """A float without decimals is shown as an integer."""
     assert plain(value) == shown

@@ -1,4 +1,4 @@
-"""One event's whole story."""
+"""The whole story of one event."""
 
 from __future__ import annotations
 
@@ -52,29 +52,29 @@ ALERT = {
 }
 
 
-def test_an_alert_tells_all_that_is_known() -> None:
-    told = story(hit(ALERT), contract(), COLOURS)
-    assert told["raw"] == "0,tcp,http"
-    assert told["verdict"]["label"] == "neptune"
-    assert told["verdict"]["severity_word"] == "high"
-    assert told["verdict"]["colour"] == COLOURS["label"]["neptune"]
-    assert [(one["label"], one["probability"]) for one in told["top"]] == [("neptune", 0.98), ("normal", 0.015)]
-    assert told["top"][0]["colour"] == COLOURS["label"]["neptune"]
-    assert told["warnings"] == [{"field": "kdd99.src_bytes", "says": "is outside the range of training"}]
-    assert told["feedback"] == {"verdict": "true_positive", "by": "ana"}
-    assert told["model"]["current"]
-    assert [name for name, _ in told["times"]] == ["Happened", "Arrived", "Predicted"]
-    assert '"_id": "1"' in told["document"]
+def test_the_story_of_an_alert_is_complete() -> None:
+    details = story(hit(ALERT), contract(), COLOURS)
+    assert details["raw"] == "0,tcp,http"
+    assert details["verdict"]["label"] == "neptune"
+    assert details["verdict"]["severity_word"] == "high"
+    assert details["verdict"]["colour"] == COLOURS["label"]["neptune"]
+    assert [(one["label"], one["probability"]) for one in details["top"]] == [("neptune", 0.98), ("normal", 0.015)]
+    assert details["top"][0]["colour"] == COLOURS["label"]["neptune"]
+    assert details["warnings"] == [{"field": "kdd99.src_bytes", "says": "is outside the range of training"}]
+    assert details["feedback"] == {"verdict": "true_positive", "by": "ana"}
+    assert details["model"]["current"]
+    assert [name for name, _ in details["times"]] == ["Happened", "Arrived", "Predicted"]
+    assert '"_id": "1"' in details["document"]
 
 
 def test_only_a_page_of_attack_is_a_link() -> None:
-    """What stands in a document's reference is somebody's text."""
+    """The reference in a document is foreign text."""
     pages = {one["kind"]: one["page"] for one in story(hit(ALERT), contract(), COLOURS)["attack"]}
     assert pages == {"Tactic": "https://attack.mitre.org/tactics/TA0040/", "Technique": None}
 
 
-def test_features_say_what_training_knows_of_them() -> None:
-    """Values that training never saw, or that are unusual, are marked."""
+def test_features_are_compared_with_training() -> None:
+    """Unseen and unusual values are marked."""
     rows = {row["name"]: row for row in story(hit(ALERT), contract(), COLOURS)["features"]["rows"]}
     assert rows["src_bytes"]["outside"] == "unseen"
     assert rows["service"]["outside"] == "unseen"
@@ -89,10 +89,10 @@ def test_a_failed_event_says_why() -> None:
         "error": {"type": "column_count", "message": "the line has 40 columns"},
         "event": {"original": ""},
     }
-    told = story(hit(source), contract(), COLOURS)
-    assert told["verdict"] is None
-    assert told["raw"] == ""
-    assert told["failure"] == {
+    details = story(hit(source), contract(), COLOURS)
+    assert details["verdict"] is None
+    assert details["raw"] == ""
+    assert details["failure"] == {
         "type": "column_count",
         "message": "the line has 40 columns",
         "processor": "split-row",
@@ -100,20 +100,20 @@ def test_a_failed_event_says_why() -> None:
     }
 
 
-def test_an_event_of_another_model_is_told_by_its_own_fields() -> None:
-    """The model of now has other features: what the document holds stands among the facts."""
+def test_an_event_of_another_model_is_shown_with_its_own_fields() -> None:
+    """The current model has other features: the fields of the document are listed as facts."""
     other = dataclasses.replace(
         contract(),
         name="other",
         features=tuple(dataclasses.replace(one, field=f"mine.{one.name}") for one in contract().features),
     )
-    told = story(hit(ALERT), other, COLOURS)
-    assert told["features"]["rows"] == []
-    assert not told["model"]["current"]
-    assert "kdd99.count" in {name for name, _ in told["facts"]}
+    details = story(hit(ALERT), other, COLOURS)
+    assert details["features"]["rows"] == []
+    assert not details["model"]["current"]
+    assert "kdd99.count" in {name for name, _ in details["facts"]}
 
 
-def test_an_index_that_is_not_ours_has_its_alert_below_a_root_of_its_own() -> None:
+def test_a_foreign_index_has_its_alert_below_another_root() -> None:
     source = {
         "event": {"severity": 3},
         "oversight": {"prediction": {"label": "x"}, "alert": {"event": {"severity": 99}}},
@@ -122,7 +122,7 @@ def test_an_index_that_is_not_ours_has_its_alert_below_a_root_of_its_own() -> No
 
 
 def test_the_likeliest_labels_of_a_document_of_an_older_version_are_shown() -> None:
-    """It holds objects where there are words now."""
+    """It has objects instead of words."""
     old = [{"label": "neptune", "probability": 0.98}, {"label": "normal", "probability": 0.015}]
     source = {"oversight": {"prediction": {"label": "neptune", "top": old}}}
     shown = story(hit(source), contract(), COLOURS)["top"]
@@ -141,34 +141,34 @@ SHAPES: tuple[Any, ...] = (
 
 @pytest.mark.parametrize("source", SHAPES, ids=range(len(SHAPES)))
 def test_a_document_of_any_shape_has_a_story(source: Any) -> None:
-    """Nothing known is shown as nothing known."""
+    """Missing parts are shown as unknown."""
     assert story(hit(source), contract(), COLOURS)["verdict"] is None
 
 
-def test_a_value_is_told_beside_its_bounds_and_a_score_beside_its_threshold() -> None:
-    """With the unit; a probability has nothing to compare with."""
+def test_a_value_is_shown_with_its_bounds_and_a_score_with_its_threshold() -> None:
+    """With the unit; a probability has no such limit."""
     value = {"oversight": {"prediction": {"label": "out_of_bounds", "value": 990.454}}}
-    told = story(hit(value), POWER, COLOURS)["verdict"]
-    assert told["measured"] == ["Value (kWh)", "990.454, lower bound 5, upper bound 900"]
-    assert told["probability"] is None
+    details = story(hit(value), POWER, COLOURS)["verdict"]
+    assert details["measured"] == ["Value (kWh)", "990.454, lower bound 5, upper bound 900"]
+    assert details["probability"] is None
     score = {"oversight": {"prediction": {"label": "anomaly", "score": 0.25}}}
     assert story(hit(score), METRICS, COLOURS)["verdict"]["measured"] == ["Score", "0.25, threshold 0.08"]
     assert story(hit(ALERT), contract(), COLOURS)["verdict"]["measured"] is None
 
 
-def test_all_labels_that_hold_are_told() -> None:
-    """Beside the strongest one; and the event is about a machine."""
+def test_all_labels_that_hold_are_shown() -> None:
+    """Beside the strongest one; the event is about a machine."""
     source = {
         "host": {"name": "pump-1"},
         "oversight": {"prediction": {"label": "hot", "labels": ["hot", "loud"], "probability": 0.9}},
     }
-    told = story(hit(source), SEVERAL, COLOURS)
-    assert told["verdict"]["labels"] == ["hot", "loud"]
-    assert told["who"] == ["Machine", "pump-1"]
+    details = story(hit(source), SEVERAL, COLOURS)
+    assert details["verdict"]["labels"] == ["hot", "loud"]
+    assert details["who"] == ["Machine", "pump-1"]
 
 
 def test_a_date_is_shown_with_the_number_that_the_model_reads() -> None:
-    """And is no value that training never saw."""
+    """It is not marked as unseen in training."""
     seen = {"power": {"outside_c": 3, "seen": "2026-11-30T13:05:26Z"}}
     rows = {row["name"]: row for row in story(hit(seen), POWER, COLOURS)["features"]["rows"]}
     assert (rows["seen"]["value"], rows["seen"]["outside"]) == ("2026-11-30T13:05:26Z (hour 13.0)", None)

@@ -18,7 +18,7 @@ HURTFUL = "</script><script>alert(1)</script>"
 
 @pytest.mark.parametrize(("page", "panel"), CHARTS, ids=lambda each: each.id)
 def test_every_chart_has_marks_scales_and_rows(page: object, panel: Panel) -> None:
-    """And names only fields that its rows have."""
+    """Its scales name only fields of its rows."""
     rows = rows_of(panel, answer(made_up(body(panel, SCOPE)["aggs"]), total=7), SCOPE)
     spec, data = chart(panel, rows, SCOPE, shown().boards.colours)
     assert data
@@ -34,8 +34,8 @@ def test_every_chart_has_marks_scales_and_rows(page: object, panel: Panel) -> No
 
 @pytest.mark.parametrize(("page", "panel"), CHARTS, ids=lambda each: each.id)
 def test_no_text_of_a_document_becomes_an_expression(page: object, panel: Panel) -> None:
-    """A value stands in rows, in the domain of a scale and in the order of an axis, where it is data; expressions are
-    ours.
+    """A document's value is data in rows, in the domain of a scale and in the order of an axis; expressions are our
+    own.
     """
     aggs = json.loads(json.dumps(made_up(body(panel, SCOPE)["aggs"])).replace('"one"', json.dumps(HURTFUL)))
     spec, _ = chart(panel, rows_of(panel, answer(aggs), SCOPE), SCOPE, shown().boards.colours)
@@ -54,7 +54,7 @@ def test_no_text_of_a_document_becomes_an_expression(page: object, panel: Panel)
 
 
 def test_a_label_has_the_same_colour_in_every_chart() -> None:
-    """The panels' own; a value that they do not know gets a muted one, the rest is grey."""
+    """The panel defines the colours; an unknown value gets a muted one, the rest is grey."""
     by = Terms(field="oversight.prediction.label", title="Label", colours="label")
     found = colours_of(by, ["neptune", "new-label", OTHERS], shown().boards.colours, None)
     assert found["neptune"] == shown().boards.colours["label"]["neptune"]
@@ -62,8 +62,8 @@ def test_a_label_has_the_same_colour_in_every_chart() -> None:
     assert len(set(found.values())) == 3
 
 
-def test_a_long_value_keeps_what_it_is_filtered_by() -> None:
-    """Shown short, picked whole."""
+def test_a_long_value_keeps_its_whole_filter_value() -> None:
+    """It is shown short, and a click filters by the whole value."""
     panel = Panel(id="p", title="P", question="?", chart="bar", by=(Terms(field="user.id", title="User"),))
     _, data = chart(panel, [Row(("x" * 400,), (1,)), Row(("alpha",), (1,))], SCOPE, {})
     assert data[0]["raw0"] == "x" * 400
@@ -71,7 +71,7 @@ def test_a_long_value_keeps_what_it_is_filtered_by() -> None:
 
 
 def test_an_axis_of_time_spans_the_whole_range() -> None:
-    """Where nothing happened is seen."""
+    """Times without events are visible."""
     panel = Panel(id="p", title="P", question="?", chart="time_bar", by=(Times(),))
     spec, _ = chart(panel, [Row((SCOPE.time.buckets()[5],), (3,))], SCOPE, {})
     first, last = (int(end["expr"]) for end in spec["encoding"]["x"]["scale"]["domain"])

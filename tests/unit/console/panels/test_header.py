@@ -36,7 +36,7 @@ def beat(**more: Any) -> dict[str, Any]:
 
 
 def test_counts_are_those_of_the_statuses() -> None:
-    """What has none of them is counted as other."""
+    """Documents without a status are counted as other."""
     found = header(
         answers({"enriched": 5, "pending": 2}, total=9, since_ms=NOW_MS - 90_000, beats=(beat(),)),
         events=EVENTS,
@@ -54,16 +54,16 @@ def test_watchers_of_another_dataset_are_not_counted() -> None:
     assert header(answers({}, total=0, beats=beats), events=EVENTS, now_ms=NOW_MS)["watchers"] == 2
 
 
-def test_a_document_without_arrival_is_no_age() -> None:
-    """It sorts as the largest whole number."""
+def test_a_document_without_arrival_has_no_age() -> None:
+    """It sorts as the largest integer."""
     assert (
         header(answers({"pending": 2}, total=2, since_ms=2**63 - 1), events=EVENTS, now_ms=NOW_MS)["oldest_pending_s"]
         is None
     )
 
 
-def test_heartbeats_that_may_not_be_read_are_not_no_watchers() -> None:
-    """Unknown is not nought."""
+def test_without_the_privilege_for_heartbeats_the_watchers_are_unknown() -> None:
+    """Unknown is not zero."""
     found = answers({}, total=0)
     found[3] = {"error": {"type": "security_exception", "reason": "no"}, "status": 403}
     assert header(found, events=EVENTS, now_ms=NOW_MS)["watchers"] is None
@@ -79,7 +79,7 @@ def test_heartbeats_that_may_not_be_read_are_not_no_watchers() -> None:
         ({"interval_s": None}, True),
     ],
 )
-def test_a_watcher_lives_for_some_intervals_after_its_heartbeat(more: dict[str, Any], alive: bool) -> None:
+def test_a_watcher_counts_as_running_for_some_intervals_after_its_heartbeat(more: dict[str, Any], alive: bool) -> None:
     assert is_alive(beat(**more), now_ms=NOW_MS) is alive
     assert not is_alive({"watcher": {}}, now_ms=NOW_MS)
 
@@ -97,7 +97,7 @@ def test_a_watcher_lives_for_some_intervals_after_its_heartbeat(more: dict[str, 
         ({"timed_out": True, "_shards": {"failed": 0}}, "too low"),
     ],
 )
-def test_what_is_wrong_with_one_search_is_one_line(answer: dict[str, Any], words: str) -> None:
+def test_an_error_of_one_search_is_one_line(answer: dict[str, Any], words: str) -> None:
     said = problem_of(answer) or ""
     assert words in said
     assert "\n" not in said

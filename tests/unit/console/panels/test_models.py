@@ -1,4 +1,4 @@
-"""The console follows the model, and keeps what it shows where the new one cannot be shown."""
+"""The console follows the model, and keeps its dashboards if it cannot show the new model."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tests.kibana_contracts import shipped_contract
 
 
 @pytest.mark.parametrize("fault", [ArtifactError("no model"), OverflowError("too large"), KeyError("label")])
-def test_a_model_that_cannot_be_shown_leaves_the_dashboards_as_they_are(
+def test_a_model_that_cannot_be_shown_leaves_the_dashboards_unchanged(
     fault: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The page goes on answering; the log says why, and the next model is shown again."""
+    """The page still works; the log has the reason, and the next model is shown again."""
     monkeypatch.setattr(models, "LOOK_EVERY_S", -1.0)
     first = shipped_contract()
     answers: list[Callable[[], ModelContract]] = [

@@ -25,7 +25,7 @@ def test_edges_are_round(low: float, high: float, first: float, last: float, ste
 
 @given(one=NUMBERS, other=NUMBERS)
 def test_every_value_is_in_a_range_and_there_are_not_many(one: float, other: float) -> None:
-    """Whatever the numbers are."""
+    """For any numbers."""
     low, high = min(one, other), max(one, other)
     found = edges(low, high)
     assert found[0] <= low

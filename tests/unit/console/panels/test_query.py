@@ -13,7 +13,7 @@ from kibana.panels.declarations import Dashboard, Metric, Panel, Terms, Times
 from tests.unit.console.panel_samples import SCOPE, all_panels
 
 KNOWN = {"terms", "date_histogram", "filters", "filter", "range", "percentiles", "cardinality", "avg", "max"}
-"""Aggregations that Elasticsearch, OpenSearch and, but for percentiles, the embedded engine have."""
+"""Aggregations of Elasticsearch, OpenSearch and, except percentiles, the embedded engine."""
 
 
 def aggregations(aggs: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -24,8 +24,8 @@ def aggregations(aggs: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 @pytest.mark.parametrize(("page", "panel"), all_panels(), ids=lambda each: each.id)
-def test_no_panel_loads_documents_but_the_newest_few(page: Dashboard, panel: Panel) -> None:
-    """Over a million events it costs what an aggregation costs."""
+def test_panels_load_at_most_a_few_newest_documents(page: Dashboard, panel: Panel) -> None:
+    """Over a million events it costs as much as an aggregation."""
     found = body(panel, SCOPE)
     if panel.search is None:
         assert found["size"] == 0
@@ -39,14 +39,14 @@ def test_no_panel_loads_documents_but_the_newest_few(page: Dashboard, panel: Pan
 
 
 @pytest.mark.parametrize(("page", "panel"), all_panels(), ids=lambda each: each.id)
-def test_an_engine_without_percentiles_is_asked_for_none(page: Dashboard, panel: Panel) -> None:
-    """They are read from ranges there."""
+def test_an_engine_without_percentiles_gets_a_search_without_them(page: Dashboard, panel: Panel) -> None:
+    """They are estimated from ranges there."""
     kinds = {kind for kind, _ in aggregations(body(panel, SCOPE, percentiles=False).get("aggs", {}))}
     assert "percentiles" not in kinds
 
 
 def test_over_time_the_series_come_first() -> None:
-    """The same ones in every bucket: the commonest of the whole range, not those of each moment."""
+    """Every bucket has the same series: the commonest of the whole range, not of each moment."""
     panel = Panel(
         id="p",
         title="P",
@@ -61,7 +61,7 @@ def test_over_time_the_series_come_first() -> None:
 
 
 def test_buckets_are_sorted_by_the_number_that_is_shown() -> None:
-    """Not by how many documents they have, where another number is shown."""
+    """Not by their number of documents, if the panel shows another number."""
     terms = Terms(field="user.id", title="User")
     by_risk = Panel(
         id="p",
@@ -76,12 +76,12 @@ def test_buckets_are_sorted_by_the_number_that_is_shown() -> None:
     assert "order" not in body(by_count, SCOPE)["aggs"]["by0"]["terms"]
 
 
-def test_the_edges_of_the_ranges_rise() -> None:
-    """So that each value is in one of them."""
+def test_the_edges_of_the_ranges_increase() -> None:
+    """So each value is in one of them."""
     assert list(EDGES) == sorted(set(EDGES))
 
 
-def test_what_is_asked_of_events_is_mapped() -> None:
+def test_the_fields_of_event_searches_are_mapped() -> None:
     """The page of events and the header read fields of our own mapping."""
     known = {field.name for field in FIELDS}
     for page, panel in all_panels():

@@ -1,4 +1,4 @@
-"""From an answer to rows."""
+"""From a response to rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def panel(chart: Chart, *by: Breakdown, metrics: tuple[Metric, ...] = (Metric(),
 
 @pytest.mark.parametrize(("page", "one"), DRAWN, ids=lambda each: each.id)
 @pytest.mark.parametrize("percentiles", [True, False], ids=["percentiles", "ranges"])
-def test_every_panel_makes_rows_of_its_own_answer(page: object, one: Panel, percentiles: bool) -> None:
+def test_every_panel_makes_rows_from_its_response(page: object, one: Panel, percentiles: bool) -> None:
     """A key for each breakdown, a number for each metric."""
     aggs = body(one, SCOPE, percentiles=percentiles).get("aggs", {})
     rows = rows_of(one, answer(made_up(aggs), total=7), SCOPE)
@@ -33,21 +33,21 @@ def test_every_panel_makes_rows_of_its_own_answer(page: object, one: Panel, perc
 
 
 @pytest.mark.parametrize(("page", "one"), DRAWN, ids=lambda each: each.id)
-def test_no_panel_stumbles_over_an_answer_without_anything(page: object, one: Panel) -> None:
-    """An index that is not there has no aggregations at all."""
+def test_every_panel_accepts_an_empty_response(page: object, one: Panel) -> None:
+    """A missing index has no aggregations at all."""
     rows = rows_of(one, answer(), SCOPE)
     assert not any(any(row.values) for row in rows)
     assert summary(one, rows).endswith("Nothing in this time range.")
 
 
-def test_all_beyond_the_commonest_is_one_more_bucket() -> None:
-    """Where the panel wants it."""
+def test_the_rest_beside_the_commonest_values_is_one_more_bucket() -> None:
+    """If the panel declares it."""
     found = {"by0": {"buckets": [{"key": "alpha", "doc_count": 9}], "sum_other_doc_count": 4}}
     assert rows_of(panel("bar", USERS), answer(found), SCOPE) == [Row(("alpha",), (9,)), Row((OTHERS,), (4,))]
 
 
-def test_over_time_the_rest_is_what_the_series_leave() -> None:
-    """Of each moment all events less those shown."""
+def test_over_time_the_rest_is_the_total_without_the_series() -> None:
+    """At each moment, all events minus those shown."""
     moment = SCOPE.time.buckets()[3]
     found = {
         "by0": {"buckets": [{"key": "alpha", "doc_count": 2, "by1": {"buckets": [{"key": moment, "doc_count": 2}]}}]},
@@ -57,8 +57,8 @@ def test_over_time_the_rest_is_what_the_series_leave() -> None:
     assert rows == [Row((moment, "alpha"), (2,)), Row((moment, OTHERS), (3,))]
 
 
-def test_a_line_has_a_gap_where_nothing_happened() -> None:
-    """A count is nought there, an average is no number."""
+def test_a_line_has_a_gap_without_events() -> None:
+    """A count is zero there, an average has no value."""
     moment = SCOPE.time.buckets()[3]
     found = {"by0": {"buckets": [{"key": moment, "doc_count": 2, "m0": {"value": 0.5}}]}}
     average = rows_of(panel("time_line", Times(), metrics=(Metric(kind="average", field="x"),)), answer(found), SCOPE)
@@ -69,8 +69,8 @@ def test_a_line_has_a_gap_where_nothing_happened() -> None:
     assert len(count) == len(SCOPE.time.buckets())
 
 
-def test_a_ratio_of_nothing_is_no_number() -> None:
-    """And of something it is between 0 and 1."""
+def test_a_ratio_to_zero_has_no_value() -> None:
+    """Any other ratio is between 0 and 1."""
     ratio = (Metric(kind="ratio", part=Is("a", 1), whole=Is("b", 1)),)
     assert rows_of(panel("metric", metrics=ratio), answer({"m0": {"doc_count": 0}, "m0of": {"doc_count": 0}}), SCOPE)[
         0
@@ -81,7 +81,7 @@ def test_a_ratio_of_nothing_is_no_number() -> None:
 
 
 def test_shares_are_of_the_whole_panel() -> None:
-    """They sum to one; empty cases are shown too."""
+    """Their sum is one; empty cases are shown too."""
     cases = Cases(
         title="C", cases=(Case("a", Is("x", "a"), expected=0.5), Case("b", Is("x", "b")), Case("c", Is("x", "c")))
     )
@@ -106,7 +106,7 @@ def test_shares_are_of_the_whole_panel() -> None:
 def test_a_percentile_is_read_from_ranges(
     counts: dict[int, int], percent: float, low: float | None, high: float | None
 ) -> None:
-    """It lies in the range in which that share of the documents is reached."""
+    """It is in the range in which that share of the documents is reached."""
     one = panel("metric", metrics=(Metric(kind="percentile", field="x", percent=percent),))
     aggs = body(one, SCOPE, percentiles=False)["aggs"]["m0"]["range"]["ranges"]
     buckets = [{"doc_count": counts.get(number, 0)} for number in range(len(aggs))]

@@ -1,4 +1,4 @@
-"""What a page is about, read from its address."""
+"""The time range and the filters of a page, read from its URL."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ BOARD = Dashboard(
 )
 
 
-def test_an_address_without_anything_is_the_dashboard_as_it_was_declared() -> None:
+def test_a_url_without_parameters_is_the_dashboard_as_declared() -> None:
     """Its own time range, and no filter."""
     found = asked(MultiDict(), BOARD)
     assert (found.start, found.end, found.picked) == ("now-24h", "now", {})
 
 
 def test_several_values_of_a_filter_are_alternatives() -> None:
-    """One is enough; one that is given twice counts once, an empty one is none."""
+    """One is enough; a repeated value counts once, and an empty one does not count."""
     found = asked(MultiDict([("user", "a"), ("user", "b"), ("user", "a"), ("label", "")]), BOARD)
     assert found.picked == {"user.id": ("a", "b")}
     filters = scope_of(found, now_ms=NOW_MS).filters(EVENTS)
@@ -40,12 +40,12 @@ def test_several_values_of_a_filter_are_alternatives() -> None:
 
 
 def test_a_filter_that_the_page_does_not_have_changes_nothing() -> None:
-    """No address adds a condition on any other field."""
+    """No URL can add a condition on any other field."""
     assert asked(MultiDict([("oversight.status", "failed"), ("query", "*")]), BOARD).picked == {}
 
 
 def test_heartbeats_are_not_filtered_by_users() -> None:
-    """They have none: all would be gone."""
+    """They have no users, so all would be filtered out."""
     scope = scope_of(asked(MultiDict([("user", "a")]), BOARD), now_ms=NOW_MS)
     assert len(scope.filters(WATCHERS)) == 1
     assert len(scope.filters(EVENTS, Is("event.kind", "alert"))) == 3
@@ -54,20 +54,20 @@ def test_heartbeats_are_not_filtered_by_users() -> None:
 @pytest.mark.parametrize(
     "values", [[str(n) for n in range(MOST_VALUES + 1)], ["x" * (LONGEST_VALUE + 1)]], ids=["many", "long"]
 )
-def test_filters_have_a_size(values: list[str]) -> None:
-    """A request cannot make Elasticsearch look for thousands of values."""
+def test_filters_have_a_maximum_size(values: list[str]) -> None:
+    """A request cannot make Elasticsearch search for thousands of values."""
     with pytest.raises(InputError, match="the filter 'user' has"):
         asked(MultiDict([("user", value) for value in values]), BOARD)
 
 
-def test_a_time_that_is_none_is_refused_before_anything_is_asked() -> None:
-    """The page says so."""
+def test_an_invalid_time_is_refused_before_any_search() -> None:
+    """The page shows the error."""
     with pytest.raises(InputError, match="is not a time"):
         asked(MultiDict([("from", "last week")]), BOARD)
 
 
 def test_all_time_begins_with_the_first_event() -> None:
-    """And is a moment long where there is none."""
+    """Without events the range is a moment long."""
     page = asked(MultiDict([("from", ALL_TIME)]), BOARD)
     assert page.is_open
     assert scope_of(page, now_ms=NOW_MS, first_ms=NOW_MS - 5).time.start_ms == NOW_MS - 5

@@ -1,4 +1,4 @@
-"""The time range of a page, as its address says it and as a chart can show it."""
+"""The time range of a page, as its URL defines it and as a chart can show it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NOW_MS = 1_795_600_000_000
         ("2026-11-25", 1_795_564_800_000),
     ],
 )
-def test_a_moment_is_read_in_every_form_of_an_address(text: str, moment: int) -> None:
+def test_a_moment_is_read_in_every_form_of_a_url(text: str, moment: int) -> None:
     """Without a time zone it is UTC."""
     assert parse(text, now_ms=NOW_MS) == moment
 
@@ -41,7 +41,7 @@ def test_a_moment_is_read_in_every_form_of_an_address(text: str, moment: int) ->
 @pytest.mark.parametrize(
     "text", ["", "now+1h", "now-1x", "yesterday", "99999999999999999", "now-24h; drop", "٣", "2026-13-01"]
 )
-def test_what_is_no_moment_is_refused_in_one_line(text: str) -> None:
+def test_an_invalid_moment_is_refused_in_one_line(text: str) -> None:
     """The message shows what is expected."""
     with pytest.raises(InputError, match="is not a time; expected `now-24h`") as problem:
         parse(text, now_ms=NOW_MS)
@@ -49,13 +49,13 @@ def test_what_is_no_moment_is_refused_in_one_line(text: str) -> None:
 
 
 def test_a_range_that_ends_before_it_begins_is_refused() -> None:
-    """A chart of it would be empty without a word."""
+    """Its chart would be empty without a message."""
     with pytest.raises(InputError, match="ends before it begins"):
         parse_range("now", "now-1h", now_ms=NOW_MS)
 
 
-def test_the_moment_of_now_belongs_to_a_range_that_ends_now() -> None:
-    """An event of this very millisecond is counted."""
+def test_a_range_that_ends_now_includes_the_present_moment() -> None:
+    """An event of this millisecond is counted."""
     assert parse_range("now-1h", "now", now_ms=NOW_MS).end_ms == NOW_MS + 1
 
 
@@ -63,14 +63,14 @@ def test_the_moment_of_now_belongs_to_a_range_that_ends_now() -> None:
     "span_ms", [1, SECOND, 15 * MINUTE, HOUR, DAY, 7 * DAY, 30 * DAY, 365 * DAY, 2_000 * 365 * DAY]
 )
 def test_a_chart_gets_no_more_buckets_than_it_can_show(span_ms: int) -> None:
-    """And one more where the ends of the range are not those of a bucket."""
+    """One more if the range does not start and end at bucket bounds."""
     found = TimeRange(NOW_MS + 7 - span_ms, NOW_MS + 7).buckets()
     assert 1 <= len(found) <= MOST_BUCKETS + 1
     assert found[0] <= NOW_MS + 7 - span_ms
     assert found[-1] < NOW_MS + 7 <= found[-1] + found.step
 
 
-def test_buckets_are_of_widths_that_a_person_reads() -> None:
+def test_buckets_have_readable_widths() -> None:
     """A day in half hours, a week in three hours."""
     assert interval_ms(DAY) == 30 * MINUTE
     assert interval_ms(7 * DAY) == 3 * HOUR

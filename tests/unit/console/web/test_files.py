@@ -1,4 +1,4 @@
-"""The page's own files keep what its policy promises, and its colours can be read."""
+"""The page's own files follow its policy, and its colours are readable."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ FORBIDDEN = (
 TEXT = ("--text", "--text-2", "--link", "--good", "--some", "--bad")
 GROUNDS = ("--panel", "--ground", "--sunken")
 AA = 4.5
-"""Contrast of text and ground that WCAG asks for."""
+"""The contrast of text and background that WCAG requires."""
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
 def test_no_script_reads_text_as_html_or_as_a_program(path: Path) -> None:
-    """Text of documents is text."""
+    """Text of documents stays text."""
     source = path.read_text(encoding="utf-8")
     assert [word for word in FORBIDDEN if word in source] == []
 
 
 def test_nothing_is_fetched_from_elsewhere() -> None:
-    """No address of another machine stands in any file but ATT&CK's, which is a link to follow."""
+    """No file has an address of another machine, except ATT&CK's, which is a link."""
     for path in FOLDER.rglob("*"):
         if path.suffix in KINDS:
             found = set(re.findall(r"https?://[a-z0-9.]+", path.read_text(encoding="utf-8")))
@@ -66,8 +66,8 @@ DARK = [LIGHT | colours_of(block) for block in BLOCKS[1:3]]
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK[0]], ids=["light", "dark"])
-def test_text_can_be_read_in_both_themes(theme: dict[str, str]) -> None:
-    """Every colour of text on every ground, and the header's on its own."""
+def test_text_is_readable_in_both_themes(theme: dict[str, str]) -> None:
+    """Every text colour on every background, and the header's on its own."""
     for text, ground in product(TEXT, GROUNDS):
         assert contrast(theme[text], theme[ground]) >= AA, (text, ground)
     for text in ("--top-text", "--top-text-2"):
@@ -78,12 +78,12 @@ def test_text_can_be_read_in_both_themes(theme: dict[str, str]) -> None:
 
 
 def test_the_dark_theme_is_the_same_whether_chosen_or_the_systems() -> None:
-    """It stands in the file twice."""
+    """The file has it twice."""
     assert DARK[0] == DARK[1] != LIGHT
 
 
 def test_every_size_of_a_panel_has_its_class() -> None:
-    """The policy takes no style in an element."""
+    """The policy allows no style in an element."""
     made = grid()
     for _, panel in all_panels():
         assert 1 <= panel.width <= GRID_COLUMNS

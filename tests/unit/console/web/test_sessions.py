@@ -1,4 +1,4 @@
-"""Who may look."""
+"""Access to the console."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from console.web.sessions import LASTS_S, Sessions
 NOW_S = 1_795_600_000.0
 
 
-def test_without_a_token_nothing_is_asked_for() -> None:
-    """As on a machine of one's own."""
+def test_without_a_token_everyone_may_look() -> None:
+    """For a console on the user's own machine."""
     assert Sessions(None).allow_cookie("", now_s=NOW_S)
 
 
-def test_a_cookie_is_good_until_it_ends() -> None:
-    """A working day."""
+def test_a_cookie_is_valid_until_it_expires() -> None:
+    """It lasts a working day."""
     sessions = Sessions("secret")
     cookie = sessions.cookie(now_s=NOW_S)
     assert sessions.allow_cookie(cookie, now_s=NOW_S + LASTS_S - 1)
     assert not sessions.allow_cookie(cookie, now_s=NOW_S + LASTS_S + 1)
 
 
-def test_a_cookie_that_was_changed_or_made_elsewhere_is_none() -> None:
-    """Another token ends all cookies of the one before."""
+def test_a_changed_or_foreign_cookie_is_invalid() -> None:
+    """A new token invalidates all cookies of the previous one."""
     sessions = Sessions("secret")
     expiry, signature = sessions.cookie(now_s=NOW_S).split(".")
     other = Sessions("another").cookie(now_s=NOW_S)
@@ -39,5 +39,5 @@ def test_a_cookie_that_was_changed_or_made_elsewhere_is_none() -> None:
 
 
 def test_the_token_is_not_in_its_cookie() -> None:
-    """Who reads the cookie cannot sign in anew."""
+    """A reader of the cookie cannot sign in again."""
     assert "secret" not in Sessions("secret").cookie(now_s=NOW_S)

@@ -1,4 +1,6 @@
-"""A contract survives the way into the artifact and back, and a damaged one is refused by name."""
+"""A contract is written into the artifact and read back unchanged; a damaged one is refused with the name
+of the error.
+"""
 
 from __future__ import annotations
 
@@ -62,18 +64,18 @@ def _with_usual(reasons: object, fall: object = 1.0) -> str:
     return _broken(features=[FLOAT], labels=labels, families=["bad"])
 
 
-def test_usual_reasons_read_back_as_they_were_written() -> None:
+def test_usual_reasons_are_read_back_unchanged() -> None:
     contract = ModelContract.from_json(_with_usual(["a"], 2.5))
     assert (contract.labels[0].usual_reasons, contract.labels[0].usual_fall) == (("a",), 2.5)
     assert ModelContract.from_json(contract.to_json()) == contract
 
 
-def test_a_contract_reads_back_as_it_was_written() -> None:
+def test_a_contract_is_read_back_unchanged() -> None:
     assert ModelContract.from_json(CONTRACT.to_json()) == CONTRACT
 
 
-def test_what_is_usual_may_be_left_out() -> None:
-    """A contract written before there was such a thing, or by someone who does not know it."""
+def test_the_usual_values_are_optional() -> None:
+    """Older contracts lack them, and so do contracts of authors who do not know them."""
     data = json.loads(CONTRACT.to_json())
     del data["usual_of"]
     assert ModelContract.from_dict(data).usual_of == "harmless rows"
@@ -87,14 +89,14 @@ def test_what_is_usual_may_be_left_out() -> None:
     }
 
 
-def test_shares_are_read_the_commonest_first() -> None:
-    """JSON objects have no order that a writer must keep."""
+def test_shares_are_sorted_with_the_commonest_first() -> None:
+    """A writer of JSON may use any order of keys."""
     data = CONTRACT.to_dict()
     data["features"][1]["usual_shares"] = {"acme": 0.3, "züri": 0.7}
     assert ModelContract.from_dict(data).categorical[0].usual_shares == (("züri", 0.7), ("acme", 0.3))
 
 
-def test_floats_and_strings_are_split_each_in_order() -> None:
+def test_floats_and_strings_are_separated_each_in_order() -> None:
     assert [feature.name for feature in CONTRACT.numeric] == ["pressure", "flow"]
     assert [feature.name for feature in CONTRACT.categorical] == ["maker"]
     assert CONTRACT.fields == ("pump.pressure", "pump.maker", "pump.flow")
@@ -208,14 +210,14 @@ LABELS_OF_TWO = [{"name": "a", "family": "fine", "severity": 0}, {"name": "b", "
     ],
 )
 def test_a_damaged_contract_is_refused_by_name(text: str, named: str) -> None:
-    """Also one that is in an artifact already: it could not be served."""
+    """Also in an artifact: the service could not use it."""
     with pytest.raises(ArtifactError, match=named) as refusal:
         ModelContract.from_json(text)
     assert "\n" not in str(refusal.value)
 
 
-def test_a_link_of_attack_that_is_no_address_is_refused() -> None:
-    """Pages become links that people click."""
+def test_an_attack_page_that_is_no_url_is_refused() -> None:
+    """The pages become links that users click."""
     data = CONTRACT.to_dict()
     data["labels"][1]["technique"]["reference"] = "javascript:alert(1)"
     with pytest.raises(ArtifactError, match="write an address that begins with https://"):
@@ -242,19 +244,15 @@ def test_a_link_of_attack_that_is_no_address_is_refused() -> None:
         ("network.transport", "float", "is stored as keyword, and the feature is a float"),
     ],
 )
-def test_a_field_that_is_not_free_is_refused(field: str, kind: str, said: str) -> None:
-    """Pipelines, watcher or the engine write it, or its mapping does not fit: the events would fail later, or for
-    ever.
-    """
+def test_a_reserved_field_is_refused(field: str, kind: str, said: str) -> None:
+    """Pipelines, watcher or the engine write it, or its mapping differs: events would fail, later or for ever."""
     words = {"vocabulary": ["a"]} if kind == "string" else {}
     with pytest.raises(ArtifactError, match=f"feature 'f': .*{said}"):
         ModelContract.from_json(_broken(features=[{"name": "f", "field": field, "kind": kind, **words}]))
 
 
-def test_a_field_of_ecs_that_nobody_else_writes_can_be_a_feature() -> None:
-    """Models on documents of Zeek or Packetbeat read them; where KDD's columns are read as well, pipelines write
-    some.
-    """
+def test_an_unused_field_of_ecs_can_be_a_feature() -> None:
+    """Models on documents of Zeek or Packetbeat read them; with KDD's columns the pipelines write some of them."""
     ports = [{"name": name, "field": name, "kind": "float"} for name in ("destination.port", "source.bytes")]
     assert ModelContract.from_json(_broken(features=ports)).fields == ("destination.port", "source.bytes")
     with pytest.raises(ArtifactError, match=r"'source\.bytes' is written from the columns of KDD Cup 99"):
@@ -262,14 +260,14 @@ def test_a_field_of_ecs_that_nobody_else_writes_can_be_a_feature() -> None:
 
 
 def test_a_field_that_is_the_parent_of_another_is_refused() -> None:
-    """A document cannot hold a value and an object in one place; both features are named."""
+    """A document cannot have a value and an object in one place; the message names both features."""
     nested = [{**FLOAT, "name": "one", "field": "river.depth"}, {**FLOAT, "name": "two", "field": "river.depth.mean"}]
     with pytest.raises(ArtifactError, match=r"feature 'one': its field 'river.depth' is the parent of .* of 'two'"):
         ModelContract.from_json(_broken(features=nested))
 
 
-def test_all_problems_are_said_at_once() -> None:
-    """Those of values that cannot be read, and those of values that do not fit, each with its place."""
+def test_all_problems_are_reported_at_once() -> None:
+    """Unreadable values and invalid values, each with its place."""
     text = _broken(
         features=[
             {**FLOAT, "minimum": 2, "maximum": 1},
@@ -292,7 +290,7 @@ def test_all_problems_are_said_at_once() -> None:
         assert said in str(refusal.value)
 
 
-def test_thousands_of_problems_make_a_message_that_can_be_read() -> None:
+def test_thousands_of_problems_make_a_readable_message() -> None:
     features = [{"name": f"f{number}", "field": f"_f{number}", "kind": "float"} for number in range(5_000)]
     with pytest.raises(ArtifactError, match="and 4988 more") as refusal:
         ModelContract.from_json(_broken(features=features))
@@ -313,15 +311,15 @@ def test_thousands_of_problems_make_a_message_that_can_be_read() -> None:
         (_broken(features=[{**FLOAT, "name": "a=b"}]), "`|` and `=` cannot be in a name"),
     ],
 )
-def test_what_a_person_writes_now_is_held_to_more_than_an_artifact_of_before(text: str, named: str) -> None:
-    """Artifacts with it exist and are still served; a new one is not made."""
+def test_a_new_contract_must_follow_more_rules_than_an_old_artifact(text: str, named: str) -> None:
+    """Old artifacts with it are still served; no new one is created."""
     ModelContract.from_json(text)
     with pytest.raises(ArtifactError, match=named):
         ModelContract.from_json(text, written=True)
 
 
-def test_the_shipped_contracts_keep_every_rule() -> None:
-    """Those of the models that are in the repository, also the rules for a contract that is written now."""
+def test_the_shipped_contracts_follow_every_rule() -> None:
+    """The contracts of the models in the repository, also the rules for new contracts."""
     for path in (ROOT / "models").glob("*/model.onnx"):
         contract = read_file(path).contract
         assert ModelContract.from_json(contract.to_json(), written=True) == contract

@@ -1,4 +1,4 @@
-"""What a model was compared with, in words."""
+"""The evaluation of a model as text."""
 
 from __future__ import annotations
 
@@ -51,6 +51,6 @@ ROWS = {"rows": 1_000}
         ),
     ],
 )
-def test_the_figures_are_told_beside_those_of_guessing(proof: Proof, proved: dict[str, Any], words: str) -> None:
-    """Whatever else an artifact holds is left out."""
+def test_the_figures_are_shown_beside_those_of_guessing(proof: Proof, proved: dict[str, Any], words: str) -> None:
+    """Other content of the evaluation is left out."""
     assert proof_in_words(replace(TURBINE, proof=proof, proved=proved | {"confusion": {"a": {"b": 1}}})) == words

@@ -1,4 +1,4 @@
-"""docs/contract.schema.json accepts what the reader of contracts accepts, and refuses what it refuses."""
+"""docs/contract.schema.json accepts and refuses the same contracts as the reader."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def is_read(contract: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("contract", [RIVERS, ANOMALY], ids=["classification", "anomaly"])
-def test_a_contract_that_is_read_fits_the_schema(contract: dict[str, Any]) -> None:
+def test_a_contract_that_the_reader_accepts_fits_the_schema(contract: dict[str, Any]) -> None:
     assert is_read(contract)
     SCHEMA.validate(contract)
 
@@ -63,7 +63,7 @@ def test_the_shipped_contracts_fit_the_schema(name: str) -> None:
     SCHEMA.validate(json.loads((ROOT / "models" / name / "contract.json").read_text(encoding="utf-8")))
 
 
-def test_what_is_written_fits_the_schema() -> None:
+def test_a_written_contract_fits_the_schema() -> None:
     SCHEMA.validate(ModelContract.from_dict(RIVERS).to_dict())
     SCHEMA.validate(ModelContract.from_dict(ANOMALY).to_dict())
 
@@ -92,7 +92,7 @@ def test_what_is_written_fits_the_schema() -> None:
         lambda contract: contract["event"].update(kind=["host"]),
     ],
 )
-def test_what_the_reader_refuses_the_schema_refuses(change: Change) -> None:
+def test_the_schema_refuses_what_the_reader_refuses(change: Change) -> None:
     changed = copy.deepcopy(RIVERS)
     change(changed)
     assert not is_read(changed)
@@ -100,7 +100,7 @@ def test_what_the_reader_refuses_the_schema_refuses(change: Change) -> None:
 
 
 def test_an_editor_can_show_what_a_key_means() -> None:
-    """The texts are those of the classes."""
+    """The texts come from the docstrings of the classes."""
     schema = json.loads((ROOT / "docs" / "contract.schema.json").read_text(encoding="utf-8"))
     feature = schema["$defs"]["Feature"]["properties"]
     assert feature["field"]["description"] == "The document field that holds it, as a dotted name."

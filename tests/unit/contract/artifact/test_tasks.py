@@ -42,14 +42,14 @@ SEVERAL = replace(
 
 
 @pytest.mark.parametrize("contract", [CLASSES, NUMBER, SCORE, SEVERAL], ids=["classes", "number", "score", "several"])
-def test_a_contract_survives_the_way_into_the_artifact_and_back(contract: ModelContract) -> None:
+def test_a_contract_is_written_and_read_back_unchanged(contract: ModelContract) -> None:
     contract.check()
     assert contract.to_dict()["format"] == 2
     assert ModelContract.from_json(contract.to_json(), written=True) == contract
 
 
-def test_what_format_1_can_express_is_written_in_it() -> None:
-    """An older Oversight can go on reading it."""
+def test_a_contract_that_fits_format_1_is_written_in_format_1() -> None:
+    """An older Oversight can still read it."""
     plain = ModelContract("pumps", (Feature("load", "pump.load", "float"),), TWO, ("normal", "odd"))
     assert plain.to_dict()["format"] == 1
     assert not {"task", "dataset", "event", "proof"} & set(plain.to_dict())
@@ -118,7 +118,7 @@ def test_a_wrong_feature_is_named(name: str, change: dict[str, Any], says: str) 
 @pytest.mark.parametrize("value", [5, "x", [], {"a": 1}])
 @pytest.mark.parametrize("key", ["task", "value", "score", "event", "proof"])
 def test_a_value_of_another_kind_is_named_once(key: str, value: Any) -> None:
-    """Also where it is nothing that could be looked up."""
+    """Also if it is a value that cannot be looked up."""
     data = {name: part for name, part in NUMBER.to_dict().items() if name not in ("labels", "families")} | {key: value}
     with pytest.raises(ArtifactError) as refused:
         ModelContract.from_dict(data, written=True)

@@ -1,4 +1,4 @@
-"""Names of datasets, and the names that follow from them."""
+"""Names of datasets, and the names derived from them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contract.documents.datasets import OUR_INDEX, dataset_of, is_dataset, resou
 from contract.documents.fields import stream_name
 
 
-def test_the_dataset_connection_keeps_the_names_from_before_there_were_others() -> None:
+def test_the_dataset_connection_keeps_its_original_names() -> None:
     assert stream_name("lab") == stream_name("lab", "connection") == "logs-oversight.connection-lab"
     assert resource_name("router", "lab", "connection") == "oversight-router-lab"
     assert suffix("lab", "connection") == "lab"
@@ -26,8 +26,8 @@ def test_lower_case_letters_digits_underscores_and_dots_are_a_dataset(name: str)
 
 
 @pytest.mark.parametrize("name", ["", "x" * 81, "River", "a-b", "a/b", "..", ".", ".hidden", "a b", "a*", "é", "a\n"])
-def test_anything_else_is_none(name: str) -> None:
-    """`-` separates the parts of a stream's name, and `..` would lead out of the folder with the keys."""
+def test_any_other_text_is_no_dataset(name: str) -> None:
+    """`-` separates the parts of a stream's name, and `..` would lead out of the folder of the keys."""
     assert not is_dataset(name)
 
 
@@ -50,7 +50,7 @@ def test_no_other_index_is_taken_for_a_stream(index: str) -> None:
     ],
 )
 def test_every_dataset_of_ours_is_recognised_by_its_index(index: str, *, ours: bool) -> None:
-    """In any other index the watcher writes below `oversight.*` only."""
+    """In any other index the watcher writes only below `oversight.*`."""
     assert (OUR_INDEX.fullmatch(index) is not None) is ours
 
 

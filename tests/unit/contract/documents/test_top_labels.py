@@ -16,8 +16,8 @@ def test_a_word_names_the_label_and_its_probability() -> None:
 
 
 @given(label=st.text(min_size=1), probability=st.floats(0, 1))
-def test_a_word_is_read_back_as_it_was_written(label: str, probability: float) -> None:
-    """Whatever stands in the label, blanks too."""
+def test_a_word_is_read_back_unchanged(label: str, probability: float) -> None:
+    """For any text of a label, including blanks."""
     read = from_stored(as_word(label, probability))
     assert read is not None
     assert read.label == label
@@ -37,6 +37,6 @@ def test_a_word_is_read_back_as_it_was_written(label: str, probability: float) -
         (None, None),
     ],
 )
-def test_what_is_stored_is_a_word_an_object_or_nothing(stored: Any, expected: Likely | None) -> None:
-    """Objects are those of an older version."""
+def test_a_stored_value_is_a_word_an_object_or_missing(stored: Any, expected: Likely | None) -> None:
+    """Older versions stored objects."""
     assert from_stored(stored) == expected

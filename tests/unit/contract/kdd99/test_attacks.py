@@ -1,4 +1,4 @@
-"""The table of attacks: a row for every label, and ids, names, tactics and pages that belong together."""
+"""The table of attacks: a row for every label, with ids, names, tactics and pages that belong together."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ATTACK_19 = {
     "Discovery": {"T1046"},
     "Impact": {"T1498.002", "T1499.001", "T1499.003", "T1499.004"},
 }
-"""Read off ATT&CK's own matrix a second time, by tactic."""
+"""Copied from ATT&CK's own matrix independently, by tactic."""
 TACTIC_IDS = {
     "Reconnaissance": "TA0043",
     "Initial Access": "TA0001",
@@ -32,18 +32,18 @@ ELASTIC_STEPS = {21, 47, 73, 99}
 
 
 def test_every_label_but_the_harmless_one_has_one_row() -> None:
-    """A label without a row would have no severity; a row without a label would never be read."""
+    """A label without a row would have no severity; a row without a label would never be used."""
     assert sorted(attack.label for attack in ATTACKS) == [label.name for label in LABELS if label.name != NORMAL]
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.label)
-def test_a_row_says_what_the_attack_does_where_that_stands_and_why_it_is_mapped_so(attack: Attack) -> None:
-    """Also a row without a technique says why it has none."""
+def test_a_row_has_a_description_a_source_and_the_reason_for_its_mapping(attack: Attack) -> None:
+    """A row without a technique also has a reason."""
     assert attack.does.endswith(".")
     assert attack.why.endswith(".")
     assert attack.source in (LINCOLN, KENDALL)
     assert attack.family in FAMILIES[1:]
-    assert "|" not in attack.does + attack.why, "it stands in a table"
+    assert "|" not in attack.does + attack.why, "the text is in a table of the docs"
 
 
 def test_severities_are_elastic_securitys_steps() -> None:
@@ -54,8 +54,8 @@ def test_severities_are_elastic_securitys_steps() -> None:
 
 
 @pytest.mark.parametrize("technique_id", sorted(TECHNIQUES))
-def test_a_technique_has_its_own_pages_and_the_tactic_under_which_attack_lists_it(technique_id: str) -> None:
-    """A page of another technique would send an analyst the wrong way."""
+def test_a_technique_has_its_own_page_and_its_tactic_of_attack(technique_id: str) -> None:
+    """The page of another technique would mislead an analyst."""
     mapped = technique(technique_id)
     assert re.fullmatch(r"T\d{4}", mapped.id)
     assert mapped.reference == f"https://attack.mitre.org/techniques/{mapped.id}/"
@@ -72,13 +72,13 @@ def test_a_technique_has_its_own_pages_and_the_tactic_under_which_attack_lists_i
 
 
 def test_nothing_is_listed_that_no_attack_uses() -> None:
-    """What nobody uses, nobody reviews."""
+    """Nobody reviews an unused entry."""
     assert {attack.technique_id for attack in ATTACKS} - {None} == set(TECHNIQUES)
     assert {tactic for tactic, _, _ in TECHNIQUES.values()} == set(TACTICS)
 
 
 def test_scenarios_of_many_steps_and_misuse_have_no_technique() -> None:
-    """One connection of such a scenario shows no certain technique."""
+    """One connection of such a scenario does not prove a technique."""
     assert {attack.label for attack in ATTACKS if attack.technique_id is None} == {
         "multihop",
         "spy",

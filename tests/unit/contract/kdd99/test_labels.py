@@ -10,15 +10,15 @@ from tests.pipelines import KDD99
 
 
 def test_known_labels_are_those_of_the_model_and_of_both_kdd_files() -> None:
-    """The test set has 17 attacks that the training set lacks; a model of another domain adds its own words."""
+    """The test set has 17 attacks that are not in the training set; a model of another domain adds its own words."""
     known = known_labels(KDD99)
     assert (len(known), known) == (40, tuple(sorted(known)))
     assert {"normal", "neptune", "mscan", "snmpguess"} <= set(known)
     assert set(known_labels(TURBINE)) - set(known) == {label.name for label in TURBINE.labels} - set(known)
 
 
-def test_the_column_that_the_contract_was_made_from_is_the_labels() -> None:
-    """Not if it is a feature, and not of a regression: a number is no label."""
+def test_the_label_column_of_the_contract_has_the_labels() -> None:
+    """Not if it is a feature, and not for a regression: a number is no label."""
     made = replace(TURBINE, training={"label": "Diagnosis", "label_words": {TURBINE.labels[1].name: "a/b"}})
     assert label_names(made) == (*LABEL_NAMES, "diagnosis")
     assert "a/b" in known_labels(made)

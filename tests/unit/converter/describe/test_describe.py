@@ -1,4 +1,4 @@
-"""Somebody's rows to a contract: what each column is, what is left out and why, and which questions are asked."""
+"""From a user's rows to a contract: the kind of each column, columns left out with the reason, and questions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ N = 400
 
 
 def batches(rows: list[dict[str, Any]], size: int = 150) -> Iterator[Batch]:
-    """The rows as a file would give them."""
+    """The rows in batches, like those of a file."""
     for start in range(0, len(rows), size):
         part = rows[start : start + size]
         names = list(dict.fromkeys(name for row in part for name in row))
@@ -65,8 +65,8 @@ def test_truths_are_read_as_numbers(values: list[Any], reads: str) -> None:
     assert (found.kind, found.reads, found.minimum, found.maximum) == ("float", reads, 0.0, 1.0)
 
 
-def test_the_parts_of_a_date_are_those_that_the_service_reads() -> None:
-    """In UTC, and of the same spellings: another one is a word here and no date there."""
+def test_the_parts_of_a_date_equal_those_of_the_service() -> None:
+    """In UTC, and from the same spellings: another spelling is a word in both."""
     zones = [date_of(text) for text in ("2026-03-04T01:30:00+02:00", "2026-03-04 01:30", "2026-03-04T01:30:00,5Z")]
     assert [date and (date.day, date.hour) for date in zones] == [(3, 23), (4, 1), (4, 1)]
     assert [date_of(value) for value in ("2026-W10-3", "1772600347000", 1772600347000, "2026-02-30", None)] == [
@@ -74,7 +74,7 @@ def test_the_parts_of_a_date_are_those_that_the_service_reads() -> None:
     ] * 5
 
 
-def test_a_date_is_taken_apart() -> None:
+def test_a_date_is_split_into_features() -> None:
     values = [f"2026-03-{1 + index % 28:02}T{index % 24:02}:30:00Z" for index in range(N)]
     described = column("seen", values)
     assert [each.name for each in described.contract.features] == ["good", "seen_hour", "seen_weekday"]
@@ -83,14 +83,14 @@ def test_a_date_is_taken_apart() -> None:
 
 
 @pytest.mark.parametrize("gap", [None, "", "  ", float("nan")], ids=["null", "empty", "blank", "nan"])
-def test_a_column_with_gaps_says_what_a_missing_value_gets(gap: Any) -> None:
+def test_a_column_with_gaps_has_a_replacement_for_missing_values(gap: Any) -> None:
     assert feature(column("load", [1.0, 2.0, 2.5, gap] * 100), "load").missing == "value"
     assert feature(column("load", [1.0, 2.0, 2.5, gap] * 100), "load").missing_value == 2.0
     assert feature(column("maker", ["acme", "züri", gap] * 100), "maker").missing_value == ""
 
 
-def test_the_user_says_what_training_put_in_place_of_missing_values() -> None:
-    """The value that is found in the rows may be another one, and the model would be wrong on every such row."""
+def test_the_user_may_give_the_replacement_of_missing_values_in_training() -> None:
+    """The value found in the rows may differ, and the model would be wrong on every such row."""
     gaps = [1.5, None, 2.5, None] * (N // 4)
     number = feature(column("rtt", gaps, missing={"rtt": "0"}, flags=("rtt",)), "rtt")
     assert (number.missing, number.missing_value) == ("flag", 0.0)
@@ -99,7 +99,7 @@ def test_the_user_says_what_training_put_in_place_of_missing_values() -> None:
     assert (word.missing, word.missing_value, word.vocabulary) == ("value", "none", ("acme", "none", "zinc"))
 
 
-def test_the_user_says_the_order_of_the_models_labels() -> None:
+def test_the_user_may_give_the_order_of_the_models_labels() -> None:
     values = ["scan", "benign", "worm", "benign"] * (N // 4)
     made = column("kind", values, label="kind", labels=("benign", "worm", "scan"))
     assert [label.name for label in made.contract.labels] == ["benign", "worm", "scan"]
@@ -110,7 +110,7 @@ def test_the_user_says_the_order_of_the_models_labels() -> None:
 
 
 def test_the_words_that_the_model_looks_up_are_the_vocabulary() -> None:
-    """In its order. Shares and the background are those of the rows, of words that the model knows."""
+    """In the model's order. Shares and background come from the rows, for words that the model knows."""
     values = ["red"] * 100 + ["pink"] * 200 + ["green"] * 100
     described = column("colour", values, vocabularies={"colour": ("violet", "red", "green")})
     found = feature(described, "colour")
@@ -137,7 +137,7 @@ def test_a_column_of_too_many_words_to_count_is_compared_by_its_sample() -> None
     assert described.notes[0].startswith("host: the 10,000 words that the model looks up; 50 of 10,050 sampled rows ")
 
 
-def test_what_stands_for_a_missing_word_need_not_be_known() -> None:
+def test_the_replacement_of_a_missing_word_need_not_be_in_the_vocabulary() -> None:
     gaps = ["acme", "zinc", ""] * 100
     known = {"maker": ("zinc", "acme")}
     described = column("maker", gaps, missing={"maker": "none"}, vocabularies=known)
@@ -147,8 +147,8 @@ def test_what_stands_for_a_missing_word_need_not_be_known() -> None:
     assert feature(column("maker", gaps, missing={"maker": ""}, vocabularies=known), "maker").missing_value == ""
 
 
-def test_a_vocabulary_without_a_common_word_is_not_taken() -> None:
-    """It belongs to another column, and the conversion is to refuse the wrong wiring."""
+def test_a_vocabulary_without_a_common_word_is_not_used() -> None:
+    """It belongs to another column, and the conversion must refuse the wrong wiring."""
     described = column("colour", ["red", "green"] * 200, vocabularies={"colour": ("tcp", "udp", "icmp", "sctp")})
     assert feature(described, "colour").vocabulary == ("green", "red")
     assert described.notes == (
@@ -175,13 +175,13 @@ def test_a_vocabulary_without_a_common_word_is_not_taken() -> None:
         ("class", [index % 3 for index in range(N)], "files use this name for the column of the label"),
     ],
 )
-def test_what_no_model_should_learn_from_is_left_out(name: str, values: list[Any], says: str) -> None:
+def test_a_column_that_no_model_should_learn_from_is_left_out(name: str, values: list[Any], says: str) -> None:
     described = column(name, values)
     assert [each.name for each in described.contract.features] == ["good"]
     assert says in reason(described, name)
 
 
-def test_words_that_look_like_numbers_are_words_if_asked() -> None:
+def test_words_that_look_like_numbers_are_words_with_the_option() -> None:
     assert feature(column("port", [22, 80, 443, 22] * 100, words=("port",)), "port").vocabulary == ("22", "443", "80")
 
 
@@ -209,7 +209,7 @@ def test_a_column_that_equals_the_label_is_a_leak() -> None:
     assert "it equals the label 'kind'" in reason(labelled(["ok", "bad", "broken"] * 100), "code")
 
 
-def test_names_that_no_label_may_have_are_spelt_otherwise() -> None:
+def test_names_that_no_label_may_have_are_changed() -> None:
     described = labelled(["normal", "unknown", "a/b", "a\\b", ""] * 60)
     assert [label.name for label in described.contract.labels] == ["empty", "a_b", "a_b_", "normal", "unknown_label"]
     assert described.label_words["unknown_label"] == "unknown"
@@ -227,7 +227,7 @@ def test_a_label_of_values_is_a_regression() -> None:
     assert [label.name for label in described.contract.labels] == ["within_bounds", "out_of_bounds"]
 
 
-def test_without_a_label_anomalies_are_looked_for() -> None:
+def test_without_a_label_the_task_is_anomaly_detection() -> None:
     contract = column("load", [1.0, 2.0] * 100, quantile=0.995).contract
     assert contract.task == "anomaly"
     assert contract.score is not None
@@ -244,7 +244,9 @@ def test_without_a_label_anomalies_are_looked_for() -> None:
         ([f"w{index % 501}" for index in range(2000)], {}, "more than 500 different values"),
     ],
 )
-def test_what_only_the_user_knows_is_asked(values: list[Any], wishes: dict[str, Any], says: str) -> None:
+def test_questions_that_only_the_user_can_answer_are_asked(
+    values: list[Any], wishes: dict[str, Any], says: str
+) -> None:
     with pytest.raises(InputError) as asked:
         labelled(values, **wishes)
     assert says in str(asked.value)
@@ -261,7 +263,7 @@ def test_what_only_the_user_knows_is_asked(values: list[Any], wishes: dict[str, 
         ({"task": "regression"}, "needs the column of the truth"),
     ],
 )
-def test_a_wish_that_cannot_be_met_is_refused(wishes: dict[str, Any], says: str) -> None:
+def test_an_option_that_cannot_be_followed_is_refused(wishes: dict[str, Any], says: str) -> None:
     with pytest.raises(InputError) as refused:
         column("load", [1.0, 2.0, 3.0, 1.5] * 20, **wishes)
     assert says in str(refused.value)
@@ -269,7 +271,7 @@ def test_a_wish_that_cannot_be_met_is_refused(wishes: dict[str, Any], says: str)
         see(iter([]))
 
 
-def test_fields_of_documents_keep_their_names_and_ours_are_left_out() -> None:
+def test_fields_of_documents_keep_their_names_and_our_own_are_left_out() -> None:
     rows = [
         {"@timestamp": f"2026-03-04T{index % 24:02}:00:00Z", "system.load": index / 7, "event.kind": f"k{index % 2}"}
         for index in range(N)
@@ -282,13 +284,13 @@ def test_fields_of_documents_keep_their_names_and_ours_are_left_out() -> None:
     assert "is written by Oversight" in reason(described, "event.kind")
 
 
-def test_a_column_that_comes_late_has_gaps_before() -> None:
+def test_a_column_that_starts_late_has_gaps_before() -> None:
     rows = [{"good": index * 0.5} for index in range(200)] + [{"good": 1.0, "late": index % 9} for index in range(200)]
     assert feature(describe(see(batches(rows)), Wishes("sample")), "late").missing == "value"
 
 
 def test_dates_of_any_zone_are_described_as_the_service_reads_them() -> None:
-    """At 23:00 in a zone two hours behind, it is 01:00 of the next day in UTC."""
+    """23:00 in a zone two hours behind UTC is 01:00 of the next day in UTC."""
     dates = ["2026-03-02T23:00:00-02:00", "2026-03-04T11:00:00+00:00"] * 20
     hour = feature(column("at", dates), "at_hour")
     assert (hour.minimum, hour.maximum) == (1.0, 11.0)
@@ -297,7 +299,7 @@ def test_dates_of_any_zone_are_described_as_the_service_reads_them() -> None:
 
 
 @pytest.mark.parametrize("odd", ["inf", "1e400", "9" * 400, "n/a", "NaN", "١"])
-def test_a_column_of_numbers_with_a_few_others_is_not_taken_for_words(odd: str) -> None:
+def test_a_column_of_numbers_with_a_few_others_is_not_read_as_words(odd: str) -> None:
     found = column("rate", [*(str(index % 7) for index in range(30)), odd])
     why = reason(found, "rate")
     assert why.startswith("1 of its 31 values are no numbers that float32 can hold, such as ")

@@ -1,4 +1,4 @@
-"""Rows of a file get the predictions that the service gives documents with the same values."""
+"""Rows of a file get the same predictions as documents with the same values get from the service."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ for place, value in BAD.items():
     COLUMNS["temperature_c"][place] = value
 
 
-def test_a_row_gets_what_the_service_gives_the_document(turbine: Artifact) -> None:
+def test_a_row_gets_the_prediction_of_the_document(turbine: Artifact) -> None:
     """Label, probability, novelty, reasons and errors, row by row."""
     names = {"temperature_c": "turbine.temperature_c", "MODE": "turbine.state.mode"}
     names["vibration_mm_s"] = "turbine.vibration_mm_s"
@@ -103,7 +103,7 @@ def test_a_batch_without_a_good_row_has_errors_only(turbine: Artifact) -> None:
 
 
 def graph_of(output: str, shape: list[int | str]) -> onnx.GraphProto:
-    """The first number alone, as a value or a score."""
+    """The first number only, as a value or a score."""
     nodes = [
         helper.make_node("Constant", [], ["first"], value_ints=[0]),
         helper.make_node("Gather", ["numeric", "first"], ["column"], axis=1),

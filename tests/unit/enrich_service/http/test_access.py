@@ -1,4 +1,4 @@
-"""Each request leaves one line and carries its ids; what a client sends in headers cannot spoil either."""
+"""Each request is one log line with its ids; a client's headers can break neither."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PARENT = f"00-{TRACE}-{SPAN}-01"
 
 
 def app(*, log_requests: bool = True) -> Flask:
-    """A page that logs a line of its own, and one that fails for a client's fault."""
+    """A route that logs a line, and one that fails with a client error."""
     one = Flask("one")
     access.install(one, Metrics(), log_requests=log_requests)
 
@@ -41,7 +41,7 @@ def app(*, log_requests: bool = True) -> Flask:
 
 @pytest.fixture
 def lines() -> Iterator[io.StringIO]:
-    """What the access log writes."""
+    """The text that the access log writes."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(LineFormatter())
@@ -52,7 +52,7 @@ def lines() -> Iterator[io.StringIO]:
     access.log.removeHandler(handler)
 
 
-def test_one_line_says_all_but_what_is_secret(lines: io.StringIO) -> None:
+def test_one_line_has_everything_except_secrets(lines: io.StringIO) -> None:
     """ECS fields; the route and not the path, no query string, no body, no token."""
     headers = {"X-Request-Id": "abc-1", "traceparent": PARENT, "Authorization": "Bearer hush"}
     answer = app().test_client().post("/page/hush?key=hush", data=b"hush", headers=headers)
@@ -75,8 +75,8 @@ def test_one_line_says_all_but_what_is_secret(lines: io.StringIO) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", after["@timestamp"])
 
 
-def test_a_path_that_is_no_route_is_not_in_the_log(lines: io.StringIO) -> None:
-    """A client could write what it likes there, and as much of it."""
+def test_a_path_without_a_route_is_not_in_the_log(lines: io.StringIO) -> None:
+    """A client could put any text of any length there."""
     answer = app().test_client().get("/hush/hush")
     assert answer.status_code == 404
     (one,) = map(json.loads, lines.getvalue().splitlines())
@@ -85,19 +85,19 @@ def test_a_path_that_is_no_route_is_not_in_the_log(lines: io.StringIO) -> None:
 
 
 def test_a_length_beyond_64_bits_still_gives_a_line(lines: io.StringIO) -> None:
-    """It is what the client claims, and Elasticsearch's `long` ends there."""
+    """The client chooses the number, and Elasticsearch's `long` has 64 bits."""
     app().test_client().get("/v2/health/dead", environ_overrides={"CONTENT_LENGTH": "9" * 20})
     assert json.loads(lines.getvalue())["http"]["request"]["body"]["bytes"] == 2**63 - 1
 
 
 def test_probes_that_succeed_leave_no_line(lines: io.StringIO) -> None:
-    """An orchestrator asks every few seconds."""
+    """An orchestrator sends a probe every few seconds."""
     assert app().test_client().get("/v2/health/live").status_code == 200
     assert lines.getvalue() == ""
 
 
 def test_the_log_can_be_switched_off_and_ids_stay(lines: io.StringIO) -> None:
-    """An error inside a request can still be found by its id."""
+    """The id still identifies an error inside a request."""
     answer = app(log_requests=False).test_client().post("/page/a")
     (one,) = map(json.loads, lines.getvalue().splitlines())
     assert one["http"]["request"]["id"] == answer.headers["X-Request-Id"]
@@ -105,14 +105,14 @@ def test_the_log_can_be_switched_off_and_ids_stay(lines: io.StringIO) -> None:
 
 
 @given(st.text())
-def test_an_id_is_taken_over_only_if_it_fits_a_header_and_a_log(text: str) -> None:
-    """Any other is replaced by one of ours, in silence."""
+def test_an_id_is_kept_only_if_it_is_safe_in_a_header_and_a_log(text: str) -> None:
+    """Any other id is silently replaced by one of our ids."""
     taken = sane_id(text)
     assert taken is None or (taken == text and 0 < len(text) <= 128 and text.isascii() and text.isprintable())
 
 
 @pytest.mark.parametrize("bad", ["", "a b", "a\tb", "ü", 'a"b', "<a>", "x" * 129, "a\n"])
-def test_an_insane_id_is_replaced(bad: str) -> None:
+def test_an_invalid_id_is_replaced(bad: str) -> None:
     """Blanks, quotes, other alphabets, too long."""
     assert sane_id(bad) is None
 
@@ -131,17 +131,17 @@ def test_an_insane_id_is_replaced(bad: str) -> None:
         f"00-{TRACE}-{SPAN}-xx",
     ],
 )
-def test_a_traceparent_that_is_none_is_ignored(bad: str) -> None:
-    """As W3C Trace Context says: go on as if there were no header."""
+def test_an_invalid_traceparent_is_ignored(bad: str) -> None:
+    """As W3C Trace Context requires: continue as if there were no header."""
     assert traceparent(bad) == {}
 
 
 def test_a_later_version_of_traceparent_is_read() -> None:
-    """More may follow then."""
+    """A later version may have more parts."""
     assert traceparent(f"01-{TRACE}-{SPAN}-01-more") == {"trace.id": TRACE, "span.id": SPAN}
 
 
-def test_a_line_is_json_whatever_a_field_holds() -> None:
+def test_a_line_is_json_for_any_value_of_a_field() -> None:
     """Quotes and line ends are escaped: one record is one line."""
     record = logging.LogRecord("x", logging.INFO, "x", 1, "say %s", ('"a"\nb',), None)
     record.__dict__["url.path"] = 'a"\n'

@@ -1,4 +1,4 @@
-"""The routes: statuses, tokens and error bodies, without a server between."""
+"""The routes: statuses, tokens and error bodies, without a server."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def quiet() -> Any:
 
 
 def fails_above(temperature_c: int) -> Callable[[Any], None]:
-    """A graph with a table of so many rows, looked up by the temperature: above it ONNX Runtime raises."""
+    """A graph with a table of this many rows, indexed by the temperature: above it ONNX Runtime raises an error."""
 
     def change(model: Any) -> None:
         graph = model.graph
@@ -76,7 +76,7 @@ def bearer(token: str) -> dict[str, str]:
 
 
 def test_each_document_has_its_result_in_order(client: FlaskClient, turbine: Artifact) -> None:
-    """One bad document never fails its neighbours, and ids may repeat."""
+    """A bad document never fails its neighbours, and ids may repeat."""
     answer = client.post("/v1/enrich", json=PAGE)
     assert answer.status_code == 200
     body = answer.get_json()
@@ -88,11 +88,11 @@ def test_each_document_has_its_result_in_order(client: FlaskClient, turbine: Art
 
 
 def test_no_documents_give_no_results(client: FlaskClient) -> None:
-    """An empty page is a page."""
+    """An empty page is valid."""
     assert client.post("/v1/enrich", json={"documents": []}).get_json()["results"] == []
 
 
-def test_a_packed_page_is_answered_like_a_plain_one(client: FlaskClient) -> None:
+def test_a_compressed_page_is_answered_like_a_plain_one(client: FlaskClient) -> None:
     """Content-Encoding: gzip."""
     packed = client.post(
         "/v1/enrich",
@@ -103,7 +103,7 @@ def test_a_packed_page_is_answered_like_a_plain_one(client: FlaskClient) -> None
 
 
 def test_the_model_page_says_what_to_send(client: FlaskClient) -> None:
-    """The watcher sends these fields alone."""
+    """The watcher sends only these fields."""
     page = client.get("/v1/model").get_json()
     assert page["fields"] == ["turbine.temperature_c", "turbine.state.mode", "turbine.vibration_mm_s"]
     assert page["heldout"] == {"rows": 30, "accuracy": 0.97}
@@ -113,7 +113,7 @@ def test_the_model_page_says_what_to_send(client: FlaskClient) -> None:
 
 
 def test_the_open_inference_protocol_describes_the_model(client: FlaskClient, turbine: Artifact) -> None:
-    """Names, datatypes and shapes in the protocol's words."""
+    """Names, datatypes and shapes in the protocol's terms."""
     assert client.get("/v2").get_json() == {"name": "oversight-enrich", "version": own_version(), "extensions": []}
     page = client.get("/v2/models/turbine").get_json()
     assert page["versions"] == [turbine.version]
@@ -147,7 +147,7 @@ def test_the_open_inference_protocol_describes_the_model(client: FlaskClient, tu
 def test_every_refusal_has_its_status_and_type(
     client: FlaskClient, request_: dict[str, Any], status: int, kind: str
 ) -> None:
-    """`{"error": {"type", "message"}}`, the message in one line."""
+    """`{"error": {"type", "message"}}`, with the message in one line."""
     answer = client.open(**{"method": "POST", **request_})
     assert answer.status_code == status
     error = answer.get_json()["error"]
@@ -166,15 +166,15 @@ def test_every_refusal_has_its_status_and_type(
         ({"environ_overrides": {"CONTENT_LENGTH": "9" * 30}}, 413),
     ],
 )
-def test_a_body_is_taken_or_refused_whole(client: FlaskClient, changes: dict[str, Any], status: int) -> None:
-    """A length that is not true is noticed, and what only Python's own parser takes is taken."""
+def test_a_body_is_accepted_or_refused_as_a_whole(client: FlaskClient, changes: dict[str, Any], status: int) -> None:
+    """A wrong length is noticed, and a body that only Python's own parser accepts is accepted."""
     sent = {"data": BODY, "content_type": "application/json"} | changes
     assert client.post("/v1/enrich", **sent).status_code == status
 
 
 @pytest.mark.parametrize("failure", [ArtifactError("it does not answer"), ZeroDivisionError()])
 def test_a_model_or_a_service_that_fails_is_answered_in_json(turbine: Artifact, failure: Exception) -> None:
-    """503 for the model, 500 for an internal error; a client gets JSON either way."""
+    """503 for the model, 500 for an internal error; a client gets JSON in both cases."""
     app = create_app(turbine, ServeSettings())
 
     class Failing:
@@ -190,7 +190,7 @@ def test_a_model_or_a_service_that_fails_is_answered_in_json(turbine: Artifact, 
 
 
 def test_every_request_is_counted(turbine: Artifact) -> None:
-    """Each once, with its documents, and none is in hand afterwards."""
+    """Each request once, with its documents, and none is in flight afterwards."""
     client = create_app(turbine, ServeSettings(open_metrics=True)).test_client()
     client.post("/v1/enrich", data=BODY, content_type="application/json")
     client.post(
@@ -201,11 +201,11 @@ def test_every_request_is_counted(turbine: Artifact) -> None:
     assert 'oversight_enrich_requests_total{route="/v1/enrich",status="200"} 2.0' in lines
     assert 'oversight_enrich_requests_total{route="/v1/enrich",status="400"} 1.0' in lines
     assert "oversight_enrich_documents_total 6.0" in lines
-    assert "oversight_enrich_requests_in_flight 1.0" in lines  # this very one
+    assert "oversight_enrich_requests_in_flight 1.0" in lines  # the request for the metrics
 
 
-def test_large_pages_take_turns_and_small_ones_too_and_neither_waits_for_the_other(turbine: Artifact) -> None:
-    """A second large page waits until the first has its results; a small one is answered meanwhile, and vice versa."""
+def test_large_and_small_pages_do_not_wait_for_each_other(turbine: Artifact) -> None:
+    """A second large page waits for the first one; a small page is answered meanwhile, and vice versa."""
     app = create_app(turbine, ServeSettings())
     turns_of = routes_of(app)._turns
     turns_of.large, turns_of.small = Semaphore(1), Semaphore(1)
@@ -234,14 +234,14 @@ def test_a_body_that_is_too_large_names_the_limit(client: FlaskClient) -> None:
 
 
 def test_405_says_what_is_allowed(client: FlaskClient) -> None:
-    """In the message and in the header that HTTP has for it."""
+    """In the message, and in the HTTP header `Allow`."""
     answer = client.get("/v1/enrich")
     assert "POST" in answer.headers["Allow"]
     assert "POST" in answer.get_json()["error"]["message"]
 
 
 @pytest.mark.parametrize("path", ["/v2/nothing", "/v2/models/other", "/v2/models/other/ready", "/v2/models/turbine/"])
-def test_errors_below_v2_have_the_protocols_form(client: FlaskClient, path: str) -> None:
+def test_errors_below_v2_have_the_form_of_the_protocol(client: FlaskClient, path: str) -> None:
     """`{"error": "text"}`, as standard clients expect."""
     answer = client.get(path)
     assert answer.status_code == 404
@@ -263,8 +263,8 @@ def test_errors_below_v2_have_the_protocols_form(client: FlaskClient, path: str)
     ],
 )
 @pytest.mark.parametrize("path", ["/v1/model", "/v2", "/v2/models/turbine", "/v2/models/turbine/ready", "/nothing"])
-def test_without_the_token_nothing_is_told(guarded: FlaskClient, path: str, headers: dict[str, str]) -> None:
-    """401, also where there is nothing: the routes are not for strangers."""
+def test_without_the_token_every_route_is_401(guarded: FlaskClient, path: str, headers: dict[str, str]) -> None:
+    """401 also for paths without a route, so strangers cannot find out the routes."""
     answer = guarded.get(path, headers=headers)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
@@ -272,7 +272,7 @@ def test_without_the_token_nothing_is_told(guarded: FlaskClient, path: str, head
 
 
 def test_a_page_without_the_token_is_not_even_read(guarded: FlaskClient) -> None:
-    """401 comes before any look at the body."""
+    """401 is returned before the body is read."""
     assert guarded.post("/v1/enrich", data=b"{", content_type="application/json").status_code == 401
 
 
@@ -284,13 +284,13 @@ def test_with_the_token_everything_is_answered(guarded: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v2/health/live", "/v2/health/ready"])
-def test_the_health_routes_never_ask_for_a_token(guarded: FlaskClient, path: str) -> None:
+def test_the_health_routes_require_no_token(guarded: FlaskClient, path: str) -> None:
     """An orchestrator's probe has none."""
     assert guarded.get(path).status_code == 200
 
 
-def test_a_model_that_stops_answering_is_503_and_the_page_can_come_again(turbine: Artifact, tmp_path: Path) -> None:
-    """A server's fault never becomes a document's: the watcher keeps the page pending."""
+def test_a_model_that_stops_working_is_503_and_the_page_can_be_sent_again(turbine: Artifact, tmp_path: Path) -> None:
+    """A server fault never becomes a document's error: the watcher keeps the page pending."""
     broken = load(write_model(tmp_path / "model.onnx", change=fails_above(1000)))
     failing = onnxruntime.InferenceSession(
         write_model(tmp_path / "broken.onnx", change=fails_above(0)).read_bytes(), quiet()
@@ -307,7 +307,7 @@ def test_a_model_that_stops_answering_is_503_and_the_page_can_come_again(turbine
 
 
 def test_a_document_that_the_graph_fails_on_does_not_fail_its_page(tmp_path: Path) -> None:
-    """One poisonous document would else keep its whole page pending for ever."""
+    """Otherwise one bad document would keep its whole page pending for ever."""
     artifact = load(write_model(tmp_path / "model.onnx", change=fails_above(100)))
     client = create_app(artifact, ServeSettings()).test_client()
     page = {"documents": [{"id": str(i), "source": HOT if i in (3, 4, 9) else HEALTHY} for i in range(11)]}
@@ -316,7 +316,7 @@ def test_a_document_that_the_graph_fails_on_does_not_fail_its_page(tmp_path: Pat
     assert results[3]["error"]["field"] == "turbine.temperature_c"
 
 
-def test_ids_and_words_of_any_script_come_back_as_they_were(client: FlaskClient) -> None:
+def test_ids_and_words_of_any_script_are_returned_unchanged(client: FlaskClient) -> None:
     """Also half a surrogate pair, which some shippers write."""
     body = b'{"documents": [{"id": "\\ud800 \xc3\xa9 \\u0000", "source": {"turbine": {"temperature_c": "\\udfff"}}}]}'
     answer = client.post("/v1/enrich", data=body, content_type="application/json; charset=utf-8")
@@ -350,15 +350,11 @@ WITNESSES = [
     ("/v2/models/turbine/infer", b'{"inputs": [{"witness": [[]]}]}'),
     ("/v2/models/other/infer", b'{"inputs": [{"witness": [[]]}]}'),
 ]
-"""Answered and refused in each way that there is; what the collector of garbage sees of them is an object with
-`witness`.
-"""
+"""Every way to accept and to refuse a request; the garbage collector sees an object that contains `witness`."""
 
 
-def test_what_a_request_held_is_freed_with_its_answer(turbine: Artifact) -> None:
-    """No ring of references waits for the collector: each thread of a worker would hold its largest page for
-    minutes.
-    """
+def test_the_memory_of_a_request_is_freed_with_its_response(turbine: Artifact) -> None:
+    """No reference cycle waits for the collector: each thread of a worker would keep its largest page for minutes."""
     app = create_app(turbine, ServeSettings())
     start: Any = lambda status, headers, error=None: None  # noqa: E731  a WSGI server's part, without the server
     held = {}

@@ -1,4 +1,4 @@
-"""The metrics: what they count, and that their page says of each what it is."""
+"""The metrics: their values, and their descriptions in the docs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def samples(metrics: Metrics) -> dict[str, float]:
 
 @pytest.fixture
 def metrics(turbine: Artifact) -> Metrics:
-    """Metrics of a process that is alone, after one page of each kind of document."""
+    """Metrics of a single process after one page of each kind of document."""
     one = Metrics()
     enricher = Enricher(turbine, on_enriched=one.serves(turbine.contract, turbine.version))
     sources: list[dict[str, Any]] = [HEALTHY, HEALTHY, HOT, STRANGE, {"turbine": {}}]
@@ -50,8 +50,8 @@ def metrics(turbine: Artifact) -> Metrics:
     return one
 
 
-def test_a_page_is_counted_by_what_became_of_it(metrics: Metrics) -> None:
-    """Verdicts by label, unknown ones among them, and each failed document by its error."""
+def test_documents_are_counted_by_their_result(metrics: Metrics) -> None:
+    """Verdicts by label, including unknown, and each failed document by its error."""
     found = samples(metrics)
     assert found["documents_total{}"] == 5
     assert found['predictions_total{label="healthy"}'] == 2
@@ -66,7 +66,7 @@ def test_a_page_is_counted_by_what_became_of_it(metrics: Metrics) -> None:
 
 
 def test_a_request_is_counted_by_route_and_status(metrics: Metrics) -> None:
-    """And by the reason where it was refused; none is in hand afterwards."""
+    """A refusal also by its reason; no request is in flight afterwards."""
     found = samples(metrics)
     assert found['requests_total{route="/v1/enrich",status="200"}'] == 1
     assert found['refusals_total{error_type="not_found"}'] == 1
@@ -76,7 +76,7 @@ def test_a_request_is_counted_by_route_and_status(metrics: Metrics) -> None:
 
 
 def test_the_model_is_named(metrics: Metrics, turbine: Artifact) -> None:
-    """So that a change of version shows beside what changed with it."""
+    """So a dashboard shows a change of version beside its effects."""
     assert samples(metrics)[f'model_info{{id="turbine",version="{turbine.version}"}}'] == 1
 
 
@@ -89,7 +89,7 @@ def test_the_page_describes_every_metric_and_no_other(metrics: Metrics) -> None:
     exposed = {}
     for family in text_string_to_metric_families(metrics.exposition().decode()):
         name = {"counter": f"{family.name}_total", "info": f"{family.name}_info"}.get(family.type, family.name)
-        if name.endswith("_created"):  # of a process that is alone only
+        if name.endswith("_created"):  # only of a single process
             continue
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}
         exposed[name] = ("gauge" if name.endswith("_info") else family.type, labels)
@@ -100,8 +100,8 @@ def test_the_page_describes_every_metric_and_no_other(metrics: Metrics) -> None:
 
 
 @pytest.mark.parametrize(("open_metrics", "status"), [(False, 401), (True, 200)])
-def test_metrics_ask_for_a_token_unless_told_otherwise(turbine: Artifact, open_metrics: bool, status: int) -> None:
-    """A scraper may have none; all else still asks for one."""
+def test_metrics_require_a_token_unless_they_are_open(turbine: Artifact, open_metrics: bool, status: int) -> None:
+    """A scraper may have none; every other route still requires one."""
     client = create_app(turbine, ServeSettings(open_metrics=open_metrics), tokens=Tokens("hush")).test_client()
     answer = client.get("/metrics")
     assert answer.status_code == status
@@ -111,7 +111,7 @@ def test_metrics_ask_for_a_token_unless_told_otherwise(turbine: Artifact, open_m
 
 
 def test_only_harmless_documents_count_for_the_drift(tmp_path: Path) -> None:
-    """A scan is no drift: an attack counts neither in its own page nor in a page with others."""
+    """A scan is no drift: an attack does not count, neither alone in its page nor among others."""
     features = tuple(
         replace(feature, profile_edges=(60.0,), profile_shares=(0.5, 0.5)) if feature.kind == "float" else feature
         for feature in TURBINE.features

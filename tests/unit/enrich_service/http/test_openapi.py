@@ -1,4 +1,4 @@
-"""The OpenAPI description against the routes and the contract; the live service is held against it elsewhere."""
+"""The OpenAPI description against the routes and the contract; another test checks the running service against it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from enrich_service.settings import ServeSettings
 from tests.artifacts import HEALTHY, TURBINE, without_novelty
 
 NEVER_DESCRIBED = {"HEAD", "OPTIONS"}
-"""HTTP has them of itself."""
+"""Every HTTP route has these methods."""
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def described(contract: Any = TURBINE, *, asks_for_token: bool = False) -> dict[
 
 
 def test_every_route_is_described_and_nothing_else(app: Flask) -> None:
-    """A route that is added without its description fails here: enrich_service/http/openapi.py has the table."""
+    """A new route without a description fails here: the table is in enrich_service/http/openapi.py."""
     routes = {
         (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
         for rule in app.url_map.iter_rules()
@@ -50,8 +50,8 @@ def test_every_route_is_described_and_nothing_else(app: Flask) -> None:
     assert routes == {(operation.path, operation.method) for operation in OPERATIONS}
 
 
-def test_the_service_gives_its_description(client: FlaskClient, turbine: Artifact) -> None:
-    """The same for the same model, byte for byte."""
+def test_the_service_returns_its_description(client: FlaskClient, turbine: Artifact) -> None:
+    """The same model has the same description, byte for byte."""
     answer = client.get("/openapi.json")
     assert (answer.status_code, answer.mimetype) == (200, "application/json")
     assert answer.get_data() == client.get("/openapi.json").get_data()
@@ -61,8 +61,8 @@ def test_the_service_gives_its_description(client: FlaskClient, turbine: Artifac
     assert page["paths"]["/v2/models/{name}/versions/{version}"]["parameters"][1]["schema"]["enum"] == [turbine.version]
 
 
-def test_the_token_is_asked_for_where_one_is_set(turbine: Artifact) -> None:
-    """The description says so for each route, and is itself not for strangers."""
+def test_the_description_requires_a_token_if_one_is_set(turbine: Artifact) -> None:
+    """The description says so for each route, and requires the token itself."""
     open_page, guarded_page = described(), described(asks_for_token=True)
     assert "securitySchemes" not in open_page["components"]
     for path, operations in guarded_page["paths"].items():
@@ -77,7 +77,7 @@ def test_the_token_is_asked_for_where_one_is_set(turbine: Artifact) -> None:
 
 @pytest.mark.parametrize("open_metrics", [True, False])
 def test_open_metrics_are_described_as_open(turbine: Artifact, open_metrics: bool) -> None:
-    """Where the operator lets Prometheus in without a token."""
+    """The operator can let Prometheus read the metrics without a token."""
     app = create_app(turbine, ServeSettings(open_metrics=open_metrics), tokens=Tokens("hush"))
     page = app.test_client().get("/openapi.json", headers={"Authorization": "Bearer hush"}).get_json()
     assert page["paths"]["/metrics"]["get"]["security"] == ([] if open_metrics else [{"bearer": []}])
@@ -85,8 +85,8 @@ def test_open_metrics_are_described_as_open(turbine: Artifact, open_metrics: boo
 
 
 @pytest.mark.parametrize("contract", [TURBINE, without_novelty(), read_contract(DEFAULT_MODEL)])
-def test_every_schema_is_one_and_every_reference_leads_somewhere(contract: Any) -> None:
-    """For any contract, not for the shipped one alone."""
+def test_every_schema_is_valid_and_every_reference_resolves(contract: Any) -> None:
+    """For any contract, not only for the shipped one."""
     page = described(contract)
     named = page["components"]["schemas"]
     for schema in named.values():
@@ -97,8 +97,8 @@ def test_every_schema_is_one_and_every_reference_leads_somewhere(contract: Any) 
     assert len(identifiers) == len(set(identifiers)) == len(OPERATIONS)
 
 
-def test_the_examples_are_answered(client: FlaskClient) -> None:
-    """What a reader copies from the description works."""
+def test_the_examples_work(client: FlaskClient) -> None:
+    """A reader can copy them from the description."""
     example = client.get("/openapi.json").get_json()["components"]["schemas"]
     (page,) = example["EnrichRequest"]["examples"]
     assert page["documents"][0]["source"] == {
@@ -121,7 +121,7 @@ def test_the_examples_are_answered(client: FlaskClient) -> None:
     ],
 )
 def test_the_schemas_are_strict_enough_to_refuse(client: FlaskClient, damage: Callable[[Any], Any]) -> None:
-    """A schema that takes anything would make the check of the live service an empty one."""
+    """A schema that accepts anything would make the check of the running service useless."""
     named = client.get("/openapi.json").get_json()["components"]["schemas"]
     check = jsonschema_rs.validator_for(
         {"$ref": "#/components/schemas/EnrichResponse", "components": {"schemas": named}}
@@ -133,7 +133,7 @@ def test_the_schemas_are_strict_enough_to_refuse(client: FlaskClient, damage: Ca
 
 
 def test_a_harmless_row_needs_no_background() -> None:
-    """A contract may have none; the example has a value of the type all the same."""
+    """A contract may have none; the example still has a value of the right type."""
     bare = [replace(feature, background=None) for feature in TURBINE.features]
     assert [harmless_value(feature) for feature in bare] == [
         "steady" if feature.kind == "string" else 0.0 for feature in bare
@@ -142,7 +142,7 @@ def test_a_harmless_row_needs_no_background() -> None:
 
 @pytest.mark.parametrize("path", ["/v1/model", "/v1/enrich", "/v2", "/openapi.json"])
 def test_options_is_405_in_json(client: FlaskClient, path: str) -> None:
-    """As any other method that a route does not have."""
+    """Like any other method that a route does not have."""
     answer = client.options(path)
     assert (answer.status_code, answer.mimetype) == (405, "application/json")
     assert answer.headers["Allow"]

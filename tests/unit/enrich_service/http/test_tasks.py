@@ -62,8 +62,8 @@ def schema_of(client: FlaskClient, name: str) -> Any:
     return jsonschema_rs.validator_for({**page["components"]["schemas"][name], "components": page["components"]})
 
 
-def test_the_answers_are_those_that_the_description_promises(client: FlaskClient, name: str) -> None:
-    """Closed schemas: a field too many or too few fails."""
+def test_the_responses_match_the_description(client: FlaskClient, name: str) -> None:
+    """The schemas are closed: an additional or a missing field fails."""
     documents = [{"id": str(at), "source": source} for at, source in enumerate([EXAMPLES[name], BURSTING, {}])]
     answer = client.post("/v1/enrich", json={"documents": documents})
     schema_of(client, "EnrichResponse").validate(answer.get_json())
@@ -73,7 +73,7 @@ def test_the_answers_are_those_that_the_description_promises(client: FlaskClient
     assert results[2]["error"]["type"] == "missing_feature"
 
 
-def test_the_examples_of_the_description_are_answered(client: FlaskClient, artifact: Artifact) -> None:
+def test_the_examples_of_the_description_work(client: FlaskClient, artifact: Artifact) -> None:
     contract = artifact.contract
     answer = client.post("/v1/enrich", json={"documents": [{"id": "1", "source": example_source(contract)}]})
     assert "fields" in answer.get_json()["results"][0], answer.get_json()
@@ -107,7 +107,7 @@ def test_the_model_page_has_the_contract(client: FlaskClient, artifact: Artifact
 
 
 def test_a_model_is_rehearsed_before_it_is_served(name: str, tmp_path: Path) -> None:
-    """What every switch does first, and `oversight check`."""
+    """Every switch of models does this first, and so does `oversight check`."""
     model = read(write_task(tmp_path, name))
     rehearse(model)
     open_model(model).probe()

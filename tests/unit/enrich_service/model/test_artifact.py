@@ -1,4 +1,4 @@
-"""Opening an artifact: what is served, and what is refused in one line."""
+"""Opening an artifact: what the service accepts, and what it refuses in one line."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from tests.artifacts import TURBINE, turbine_graph, without_novelty, write_model
 
 
 def test_the_version_is_the_start_of_the_hash_of_the_file(turbine_model: Path, turbine: Artifact) -> None:
-    """Two files with the same version hold the same model."""
+    """Two files with the same version contain the same model."""
     assert turbine.version == hashlib.sha256(turbine_model.read_bytes()).hexdigest()[:12]
 
 
-def test_the_contract_comes_back_as_it_was_written(turbine_model: Path) -> None:
-    """All that the other parts know of a model stands in the file."""
+def test_the_contract_is_read_back_unchanged(turbine_model: Path) -> None:
+    """The file has everything that the other parts know of a model."""
     assert read_contract(turbine_model) == TURBINE
 
 
-def test_the_contract_is_read_of_a_graph_that_cannot_run(tmp_path: Path) -> None:
-    """Mappings and dashboards need the contract, not ONNX Runtime's consent."""
+def test_the_contract_of_a_graph_that_cannot_run_is_read(tmp_path: Path) -> None:
+    """Mappings and dashboards need only the contract, not a working graph."""
     path = write_model(tmp_path / "model.onnx", change=_operator_of_another_domain)
     assert read_contract(path) == TURBINE
 
 
 def test_a_model_without_novelty_is_served(tmp_path: Path) -> None:
-    """Novelty is optional; without a threshold the graph is not asked for it."""
+    """Novelty is optional; without a threshold the service does not request it from the graph."""
     artifact = load(write_model(tmp_path / "model.onnx", without_novelty()))
     outputs = artifact.run(np.zeros((2, 2), np.float32), np.full((2, 1), "off", np.object_))
     assert {name: values.shape for name, values in outputs.items()} == {"probabilities": (2, 3)}
@@ -100,7 +100,7 @@ def _one_input_more(model: Any) -> None:
         (_one_input_more, "needs an input 'weather'"),
     ],
 )
-def test_a_graph_that_cannot_answer_is_refused(tmp_path: Path, change: Callable[[Any], None], said: str) -> None:
+def test_an_unusable_graph_is_refused(tmp_path: Path, change: Callable[[Any], None], said: str) -> None:
     """The message names the file and what is wrong with it, in one line."""
     path = write_model(tmp_path / "model.onnx", change=change)
     with pytest.raises(ArtifactError, match=said) as refusal:
@@ -141,22 +141,22 @@ def _newer_ml_opset(model: Any) -> None:
 def test_a_model_that_is_newer_than_onnx_runtime_says_both_numbers(
     tmp_path: Path, change: Callable[[Any], None], said: str
 ) -> None:
-    """Converting it again would make the same file: the runtime must be updated, or an older version exported."""
+    """Another conversion would make the same file: the user must update the runtime, or export for an older version."""
     path = write_model(tmp_path / "model.onnx", change=change)
     with pytest.raises(ArtifactError, match=said.format(runtime=re.escape(onnxruntime.__version__))) as refusal:
         load(path)
     assert "only operators of ONNX" not in str(refusal.value)
 
 
-def test_a_reason_of_onnx_runtime_comes_without_the_place_in_its_source(tmp_path: Path) -> None:
-    """The place is longer than the reason, and means nothing to a user."""
+def test_a_reason_of_onnx_runtime_is_shown_without_the_position_in_its_source(tmp_path: Path) -> None:
+    """The position is longer than the reason, and does not help a user."""
     with pytest.raises(ArtifactError) as refusal:
         load(write_model(tmp_path / "model.onnx", change=_operator_of_another_domain))
     assert "onnxruntime_src" not in str(refusal.value)
 
 
 def test_probabilities_that_do_not_sum_to_one_are_refused(tmp_path: Path) -> None:
-    """A sigmoid a label is no answer to the question which label it is."""
+    """One sigmoid per label does not say which label it is."""
 
     def sigmoid(model: Any) -> None:
         node = next(node for node in model.graph.node if node.op_type == "Softmax")
@@ -167,27 +167,27 @@ def test_probabilities_that_do_not_sum_to_one_are_refused(tmp_path: Path) -> Non
         load(write_model(tmp_path / "model.onnx", change=sigmoid))
 
 
-def test_a_contract_of_more_features_than_the_graph_takes_is_refused(tmp_path: Path) -> None:
-    """Graph and contract must come from one conversion."""
+def test_a_contract_of_more_features_than_the_graph_has_is_refused(tmp_path: Path) -> None:
+    """Graph and contract must come from the same conversion."""
     more = replace(TURBINE, features=(*TURBINE.features, Feature("rpm", "turbine.rpm", "float")))
     with pytest.raises(ArtifactError, match=r"input 'numeric' is .*\(n, 2\), the contract says .*\(any, 3\)"):
         load(write_model(tmp_path / "model.onnx", more))
 
 
-def test_no_file_says_how_to_get_one(tmp_path: Path) -> None:
-    """The likeliest mistake on a fresh machine."""
+def test_a_missing_file_is_refused_with_how_to_get_one(tmp_path: Path) -> None:
+    """The most likely mistake on a new machine."""
     with pytest.raises(ArtifactError, match=r"there is no model at .*; run `oversight train`, or set OVERSIGHT_MODEL"):
         load(tmp_path / "model.onnx")
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
-    """OVERSIGHT_MODEL names the file."""
+    """OVERSIGHT_MODEL must name the file."""
     with pytest.raises(ArtifactError, match=r"is a folder; set OVERSIGHT_MODEL to the file in it"):
         load(tmp_path)
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"PK\x03\x04 a zip", b"\x89HDF\r\n\x1a\n", bytes(64), b"\xff" * 64])
-def test_what_is_no_onnx_is_refused(tmp_path: Path, data: bytes) -> None:
+def test_a_file_that_is_not_onnx_is_refused(tmp_path: Path, data: bytes) -> None:
     """A Keras file, an archive, an empty download."""
     path = tmp_path / "model.onnx"
     path.write_bytes(data)
@@ -195,8 +195,8 @@ def test_what_is_no_onnx_is_refused(tmp_path: Path, data: bytes) -> None:
         load(path)
 
 
-def test_every_cut_of_the_file_is_refused(tmp_path: Path, turbine_model: Path) -> None:
-    """A download that broke off never answers, wherever it broke."""
+def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path: Path, turbine_model: Path) -> None:
+    """An incomplete download is never served."""
     whole = turbine_model.read_bytes()
     path = tmp_path / "model.onnx"
     for size in range(0, len(whole) - 1, 41):
@@ -205,22 +205,22 @@ def test_every_cut_of_the_file_is_refused(tmp_path: Path, turbine_model: Path) -
             load(path)
 
 
-def test_a_foreign_model_is_told_how_to_become_an_artifact(tmp_path: Path) -> None:
-    """An ONNX model of someone else lacks the names of fields and labels."""
+def test_a_foreign_model_is_refused_with_how_to_convert_it(tmp_path: Path) -> None:
+    """A foreign ONNX model lacks the names of fields and labels."""
     with pytest.raises(ArtifactError, match=r"without Oversight's contract .* `oversight convert`"):
         load(write_model(tmp_path / "model.onnx", None))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 99}', '{"format": 1}', "[" * 100_000])
 def test_a_damaged_contract_is_refused(tmp_path: Path, text: str) -> None:
-    """The file and the damage are named."""
+    """The message names the file and the damage."""
     path = write_model(tmp_path / "model.onnx", None, metadata={METADATA_KEY: text})
     with pytest.raises(ArtifactError, match=r"model\.onnx"):
         read_contract(path)
 
 
-def test_the_metadata_is_found_in_any_place_of_the_file(tmp_path: Path, turbine_model: Path) -> None:
-    """Protocol Buffers allow any order, and other programs write another."""
+def test_the_metadata_is_found_at_any_position_in_the_file(tmp_path: Path, turbine_model: Path) -> None:
+    """Protocol Buffers allow any order, and other programs write another one."""
     model = onnx.load(turbine_model)
     props = onnx.ModelProto(metadata_props=model.metadata_props).SerializeToString()
     del model.metadata_props[:]
@@ -230,7 +230,7 @@ def test_the_metadata_is_found_in_any_place_of_the_file(tmp_path: Path, turbine_
 
 
 def test_a_subgraph_that_names_other_files_is_refused(tmp_path: Path) -> None:
-    """Weights hide in the branches of an If as well."""
+    """Weights can also be in the branches of an If."""
     tensor = numpy_helper.from_array(np.ones(3, np.float32), "far")
     external_data_helper.set_external_data(tensor, "far.bin")
     branch = helper.make_graph(

@@ -1,4 +1,4 @@
-"""The part of a graph that one output needs answers as the whole graph does, and computes nothing else."""
+"""The part of a graph that computes one output gives the same values as the whole graph, and computes nothing else."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHIPPED = ROOT / "models" / "kdd99-mlp" / "model.onnx"
 
 
 @pytest.mark.parametrize("output", [PROBABILITIES_OUTPUT, NOVELTY_OUTPUT])
-def test_a_part_is_a_valid_model_with_that_output_alone(tmp_path: Path, output: str) -> None:
+def test_a_part_is_a_valid_model_with_only_that_output(tmp_path: Path, output: str) -> None:
     """The other output, its nodes and its weights are left out; metadata and operator sets stay."""
     whole = write_model(tmp_path / "model.onnx").read_bytes()
     part = onnx.load_from_string(part_for(whole, output))
@@ -33,8 +33,8 @@ def test_a_part_is_a_valid_model_with_that_output_alone(tmp_path: Path, output: 
     assert part.metadata_props == before.metadata_props
 
 
-def test_a_part_answers_what_the_shipped_graph_answers() -> None:
-    """Reasons compare rows by the parts; a verdict comes from the whole. They must be the same numbers."""
+def test_a_part_gives_the_values_of_the_shipped_graph() -> None:
+    """Reasons compare rows with the parts, and the verdict comes from the whole graph: the numbers must be equal."""
     artifact = load(SHIPPED)
     contract = artifact.contract
     rng = np.random.default_rng(0)
@@ -49,7 +49,7 @@ def test_a_part_answers_what_the_shipped_graph_answers() -> None:
 
 
 def test_the_part_for_labels_gives_the_probabilities_of_rows_that_are_not_novel() -> None:
-    """And it computes no novelty: its weights are not in it."""
+    """It computes no novelty and does not contain the weights for it."""
     artifact = load(SHIPPED)
     contract = artifact.contract
     rng = np.random.default_rng(1)
@@ -67,8 +67,8 @@ def test_the_part_for_labels_gives_the_probabilities_of_rows_that_are_not_novel(
     assert len(held.graph.node) < len(onnx.load(SHIPPED).graph.node) * 0.75
 
 
-def test_what_a_graph_within_the_graph_reads_is_kept() -> None:
-    """The branches of an If name values of the outer graph and list them nowhere as inputs."""
+def test_the_values_that_a_nested_graph_reads_are_kept() -> None:
+    """The branches of an If use values of the outer graph without listing them as inputs."""
     branches = {
         name: helper.make_graph(
             [helper.make_node(operator, ["doubled", "x"], [f"{name}_out"])],
@@ -96,12 +96,12 @@ def test_what_a_graph_within_the_graph_reads_is_kept() -> None:
     assert answer.tolist() == [3.0, 9.0]
 
 
-def test_an_output_that_no_node_gives_is_refused(tmp_path: Path) -> None:
+def test_an_output_without_a_node_is_refused(tmp_path: Path) -> None:
     whole = write_model(tmp_path / "model.onnx").read_bytes()
     with pytest.raises(NotOnnxError, match="'logits_of_another'"):
         part_for(whole, "logits_of_another")
 
 
 def test_a_model_without_novelty_has_no_parts(tmp_path: Path) -> None:
-    """There is one output to ask for, so the whole graph is run."""
+    """It has only one output, so the service runs the whole graph."""
     assert load(write_model(tmp_path / "model.onnx", without_novelty())).parts == {}

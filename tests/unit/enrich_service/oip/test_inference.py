@@ -1,4 +1,4 @@
-"""Inference by the Open Inference Protocol: what is answered, and with which words the rest is refused."""
+"""Inference by the Open Inference Protocol: accepted requests, and the messages of refused ones."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def arrays(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_outputs_are_those_of_the_graph(client: FlaskClient, turbine: Artifact) -> None:
-    """To the last bit: JSON carries a float32 whole."""
+    """To the last bit: JSON keeps a float32 exactly."""
     answer = client.post("/v2/models/turbine/infer", json=request_of(id="a-1"))
     assert answer.status_code == 200
     body = answer.get_json()
@@ -75,7 +75,7 @@ def test_flat_and_nested_data_mean_the_same(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("wanted", [["novelty"], ["probabilities"], ["novelty", "probabilities"]])
 def test_a_request_selects_its_outputs(client: FlaskClient, wanted: list[str]) -> None:
-    """In its order, with the same numbers as all of them together."""
+    """In the requested order, with the same numbers as without a selection."""
     both = arrays(client.post("/v2/models/turbine/infer", json=request_of()).get_json())
     some = client.post("/v2/models/turbine/infer", json=request_of(outputs=[{"name": name} for name in wanted]))
     assert [one["name"] for one in some.get_json()["outputs"]] == wanted
@@ -84,14 +84,14 @@ def test_a_request_selects_its_outputs(client: FlaskClient, wanted: list[str]) -
 
 
 def test_no_rows_give_outputs_without_rows(client: FlaskClient) -> None:
-    """An empty batch is a batch; the shapes say so."""
+    """An empty batch is valid; the shapes show it."""
     answer = client.post("/v2/models/turbine/infer", json=request_of([], []))
     assert answer.status_code == 200
     assert [(one["shape"], one["data"]) for one in answer.get_json()["outputs"]] == [([0, 3], []), ([0], [])]
 
 
-def test_the_version_may_stand_in_the_path(client: FlaskClient, turbine: Artifact) -> None:
-    """The one that is served answers, any other is 404 and names it."""
+def test_the_version_may_be_in_the_path(client: FlaskClient, turbine: Artifact) -> None:
+    """The served version works, any other is 404 with a message that names it."""
     path = f"/v2/models/turbine/versions/{turbine.version}"
     assert client.post(f"{path}/infer", json=request_of()).status_code == 200
     assert client.get(path).get_json() == client.get("/v2/models/turbine").get_json()
@@ -106,15 +106,15 @@ def test_the_version_may_stand_in_the_path(client: FlaskClient, turbine: Artifac
 
 
 def test_parameters_and_unknown_keys_are_tolerated(client: FlaskClient) -> None:
-    """Also the wish for binary outputs that a standard client sends by itself: JSON is what it gets."""
+    """Also the request for binary outputs that a standard client sends by itself: it gets JSON."""
     body = request_of(parameters={"binary_data_output": True, "priority": 3}, more=1, outputs=[])
     body["inputs"][0] |= {"parameters": {"any": "thing"}, "more": None}
     assert client.post("/v2/models/turbine/infer", json=body).status_code == 200
 
 
-def test_a_request_without_a_content_type_is_json_beside_a_token(client: FlaskClient, turbine: Artifact) -> None:
-    """tritonclient sends none. Without a token a web page of somebody else could have sent it; another type is 415
-    anyhow.
+def test_a_request_without_a_content_type_is_json_if_it_has_a_token(client: FlaskClient, turbine: Artifact) -> None:
+    """tritonclient sends none. Without a token it could come from a web page of another site; other types are 415
+    anyway.
     """
     body = json.dumps(request_of()).encode()
     token = {"Authorization": "Bearer hush"}
@@ -190,7 +190,7 @@ def in_input(position: int, **values: Any) -> Change:
         ),
     ],
 )
-def test_what_is_wrong_is_named_by_its_place(turbine: Artifact, change: Change, said: str) -> None:
+def test_a_wrong_value_is_named_by_its_place(turbine: Artifact, change: Change, said: str) -> None:
     """400, one line: where, what was found, what was expected."""
     body = request_of()
     change(body)
@@ -203,7 +203,7 @@ def test_what_is_wrong_is_named_by_its_place(turbine: Artifact, change: Change, 
 
 @pytest.mark.parametrize("body", [[], 5, None, "inputs"])
 def test_a_body_that_is_no_object_is_refused(body: Any) -> None:
-    """400, as the protocol has it."""
+    """400, as the protocol defines."""
     with pytest.raises(RequestError, match="expected an object with inputs"):
         oip.parse(body, TURBINE, max_rows=100)
 
@@ -224,7 +224,7 @@ def test_a_body_that_is_no_object_is_refused(body: Any) -> None:
 def test_every_refusal_has_the_protocols_form(
     client: FlaskClient, body: bytes, headers: dict[str, str], status: int, said: str
 ) -> None:
-    """`{"error": "text"}` with the status that HTTP has for it."""
+    """`{"error": "text"}` with the right HTTP status."""
     answer = client.post("/v2/models/turbine/infer", data=body, headers=headers, content_type="application/json")
     assert answer.status_code == status
     assert set(answer.get_json()) == {"error"}
@@ -242,10 +242,10 @@ def test_every_refusal_has_the_protocols_form(
         ("/v2", "DELETE", 405),
     ],
 )
-def test_what_is_not_there_is_said_in_the_protocols_form(
+def test_a_missing_path_has_an_error_in_the_protocols_form(
     client: FlaskClient, path: str, method: str, status: int
 ) -> None:
-    """Below /v2 no answer has another form."""
+    """Every response below /v2 has this form."""
     answer = client.open(path, method=method)
     assert answer.status_code == status
     assert isinstance(answer.get_json()["error"], str)
@@ -259,7 +259,7 @@ def test_without_the_token_the_answer_has_the_protocols_form(turbine: Artifact) 
     assert isinstance(answer.get_json()["error"], str)
 
 
-def test_an_id_of_any_script_comes_back(client: FlaskClient) -> None:
+def test_an_id_of_any_script_is_returned(client: FlaskClient) -> None:
     """Also half a surrogate pair."""
     body = json.dumps(request_of(id="\ud800 é \x00"))
     answer = client.post("/v2/models/turbine/infer", data=body.encode("utf-8"), content_type="application/json")
@@ -267,8 +267,8 @@ def test_an_id_of_any_script_comes_back(client: FlaskClient) -> None:
     assert arrays(answer.get_json())["probabilities"].shape == (3, 3)
 
 
-def test_a_row_without_a_finite_answer_is_named(tmp_path: Path) -> None:
-    """NaN is no JSON, and 0 would be a lie."""
+def test_a_row_without_a_finite_output_is_named(tmp_path: Path) -> None:
+    """NaN is not valid JSON, and 0 would be wrong."""
 
     def scale_up(model: Any) -> None:
         scale = next(constant for constant in model.graph.initializer if constant.name == "scale")
@@ -280,8 +280,8 @@ def test_a_row_without_a_finite_answer_is_named(tmp_path: Path) -> None:
         oip.infer(model, asked)
 
 
-def test_values_that_the_graph_fails_on_are_the_clients_fault(tmp_path: Path) -> None:
-    """400 while the model answers other rows, 503 where it answers none."""
+def test_values_on_which_the_graph_fails_are_a_client_error(tmp_path: Path) -> None:
+    """400 if the model computes other rows, 503 if it computes none."""
     model = load(write_model(tmp_path / "model.onnx", change=fails_above(100)))
     client = create_app(model, ServeSettings()).test_client()
     assert client.post("/v2/models/turbine/infer", json=request_of([[90, 1]], [["off"]])).status_code == 200
@@ -295,8 +295,8 @@ def test_values_that_the_graph_fails_on_are_the_clients_fault(tmp_path: Path) ->
     assert isinstance(answer.get_json()["error"], str)
 
 
-def test_a_model_without_novelty_answers_one_output(tmp_path: Path) -> None:
-    """And does not take its name for one of its own."""
+def test_a_model_without_novelty_has_one_output(tmp_path: Path) -> None:
+    """The name of the other output is an error."""
     client = create_app(load(write_model(tmp_path / "model.onnx", without_novelty())), ServeSettings()).test_client()
     answer = client.post("/v2/models/turbine/infer", json=request_of()).get_json()
     assert [one["name"] for one in answer["outputs"]] == ["probabilities"]
@@ -305,8 +305,8 @@ def test_a_model_without_novelty_answers_one_output(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("kind", "name"), [("float", "numeric"), ("string", "categorical")])
-def test_a_model_of_one_kind_of_feature_takes_one_input(kind: str, name: str) -> None:
-    """The other one is not there to be sent."""
+def test_a_model_of_one_kind_of_feature_has_one_input(kind: str, name: str) -> None:
+    """A request with the other input is an error."""
     features = tuple(feature for feature in TURBINE.features if feature.kind == kind)
     contract = ModelContract("half", features, (Label("a", "f", 0), Label("b", "f", 5)), ("f",))
     body = request_of()

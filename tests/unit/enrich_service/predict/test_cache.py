@@ -1,4 +1,4 @@
-"""Results that are kept by row: bounded, of one model, and nobody can tell them from new ones."""
+"""Cached results per row: limited in size, from one model only, and equal to new results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SOURCES: list[dict[str, Any]] = [HEALTHY, HOT, HEALTHY, {"turbine": {}}, STRANGE
 
 
 class Counts:
-    """What is reported of the pages, added up."""
+    """The totals of what pages report."""
 
     def __init__(self) -> None:
         self.documents: list[Known] = []
@@ -34,34 +34,34 @@ class Counts:
 
 
 def results(artifact: Artifact, cache_bytes: int, pages: int = 3) -> tuple[list[Any], Counts]:
-    """The same page some times, and what was counted."""
+    """The results of the same page several times, and the counts."""
     counts = Counts()
     enricher = Enricher(artifact, on_enriched=counts, cache_bytes=cache_bytes)
     return [enriched(enricher, *SOURCES) for _ in range(pages)], counts
 
 
 def kept(turbine: Artifact) -> Known:
-    """An entry."""
+    """An entry of the cache."""
     counts = Counts()
     enriched(Enricher(turbine, on_enriched=counts), HEALTHY)
     return counts.documents[0]
 
 
-def test_a_result_is_the_same_with_and_without(turbine: Artifact) -> None:
-    """Rows of an earlier page, and a document's error between them."""
+def test_a_result_is_the_same_with_and_without_a_cache(turbine: Artifact) -> None:
+    """Rows of an earlier page, with a document's error between them."""
     assert results(turbine, 1 << 20)[0] == results(turbine, 0)[0]
 
 
-def test_what_is_counted_is_the_same_with_and_without(turbine: Artifact) -> None:
-    """Verdicts and values of every document, however its result was found."""
+def test_the_counts_are_the_same_with_and_without_a_cache(turbine: Artifact) -> None:
+    """Verdicts and values of every document, cached or not."""
     (_, cached), (_, without) = results(turbine, 1 << 20), results(turbine, 0)
     assert (cached.known, without.known) == (2 * 7, 0)
     assert [(one.fields, one.row) for one in cached.documents] == [(one.fields, one.row) for one in without.documents]
     assert len(cached.documents) == 3 * 7
 
 
-def test_a_document_is_known_by_the_text_of_its_fields(turbine: Artifact) -> None:
-    """Under another id it is known too; written in another way it is read again, with the same result."""
+def test_a_document_is_cached_by_the_text_of_its_fields(turbine: Artifact) -> None:
+    """Another id is still a hit; another spelling is read again, with the same result."""
     counts = Counts()
     enricher = Enricher(turbine, on_enriched=counts)
     dotted = {"turbine.temperature_c": 125, "turbine.vibration_mm_s": 1.5, "turbine.state.mode": "steady"}
@@ -70,8 +70,8 @@ def test_a_document_is_known_by_the_text_of_its_fields(turbine: Artifact) -> Non
     assert counts.known == 1
 
 
-def test_a_very_long_document_is_not_kept(turbine: Artifact) -> None:
-    """It is its own client's to wait for; many of them would fill the memory."""
+def test_a_very_long_document_is_not_cached(turbine: Artifact) -> None:
+    """Many of them would fill the memory, so the service computes each again."""
     counts = Counts()
     enricher = Enricher(turbine, on_enriched=counts)
     for _ in range(2):
@@ -79,16 +79,16 @@ def test_a_very_long_document_is_not_kept(turbine: Artifact) -> None:
     assert counts.known == 0
 
 
-def test_a_shadow_leaves_no_trace_in_what_is_kept(tmp_path: Path, turbine: Artifact) -> None:
-    """Else its answer would be found in results after it was switched off."""
+def test_a_shadow_is_not_in_cached_results(tmp_path: Path, turbine: Artifact) -> None:
+    """Otherwise its predictions would be in results after it was switched off."""
     shadow = load(write_model(tmp_path / "shadow.onnx", replace(TURBINE, heldout={"n": 1})))
     serving = Serving(turbine, shadow)
     assert "shadow" in enriched(serving, HOT)[0]["fields"]["oversight"]
     assert "shadow" not in enriched(serving.enricher, HOT)[0]["fields"]["oversight"]
 
 
-def test_a_row_that_the_model_cannot_compute_is_not_kept(tmp_path: Path) -> None:
-    """Each such document gets its error each time, equal ones too, and the others their results."""
+def test_a_row_that_the_model_cannot_compute_is_not_cached(tmp_path: Path) -> None:
+    """Each such document gets its error every time, equal documents too, and the others get their results."""
 
     def overflow(model: Any) -> None:
         scale = next(tensor for tensor in model.graph.initializer if tensor.name == "scale")
@@ -105,8 +105,8 @@ def test_a_row_that_the_model_cannot_compute_is_not_kept(tmp_path: Path) -> None
     assert enriched(enricher, huge)[0]["error"]["type"] == "invalid_feature"
 
 
-def test_it_never_holds_more_than_its_bytes(turbine: Artifact) -> None:
-    """When it is full the older half goes at once."""
+def test_the_cache_never_exceeds_its_bytes(turbine: Artifact) -> None:
+    """When it is full, it drops the older half at once."""
     size = ENTRY_BYTES + 4
     cache, entry = ResultCache(100 * size), kept(turbine)
     for number in range(1000):
@@ -117,8 +117,8 @@ def test_it_never_holds_more_than_its_bytes(turbine: Artifact) -> None:
     assert len(cache) >= 50
 
 
-def test_without_memory_nothing_is_kept(turbine: Artifact) -> None:
-    """As the setting promises for 0."""
+def test_without_memory_nothing_is_cached(turbine: Artifact) -> None:
+    """As documented for the setting 0."""
     cache = ResultCache(0)
     cache.put([(b"row", kept(turbine))])
     assert (cache.get([b"row"]), len(cache)) == ([None], 0)
@@ -135,7 +135,7 @@ def test_threads_share_it(turbine: Artifact) -> None:
 
 @pytest.mark.parametrize("cache_bytes", [0, 1 << 20])
 def test_a_page_without_a_readable_document_is_answered(turbine: Artifact, cache_bytes: int) -> None:
-    """There is no row to look up then."""
+    """It has no row to look up."""
     enricher = Enricher(turbine, cache_bytes=cache_bytes)
     assert ["error" in result for result in enriched(enricher, {}, {"turbine": 1})] == [True, True]
     assert enriched(enricher) == []

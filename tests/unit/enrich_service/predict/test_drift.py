@@ -1,4 +1,4 @@
-"""Drift: values that spread as in training have a PSI near 0, others a high one; too few have none."""
+"""Drift: values distributed as in training have a PSI near 0, others a high one; a few values have none."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def rows(*values: tuple[float, float, str]) -> tuple[NDArray[np.float32], NDArra
 
 
 def keys(*values: tuple[float, float, str]) -> list[RowKey]:
-    """The same rivers, as the service keeps their features."""
+    """The same rivers, in the form in which the service stores their features."""
     return row_keys(*rows(*values))
 
 
@@ -52,14 +52,14 @@ AS_TRAINED = [
 
 
 def test_a_value_on_an_edge_is_in_the_bin_below_it() -> None:
-    """As the shares were counted: 0 stands alone in the first bin of a column that is mostly 0."""
+    """As in the profile: 0 is alone in the first bin of a column that is mostly 0."""
     bins = Bins(CONTRACT)
     assert bins.sizes == [4, 2, 4]
     numeric, words = rows((0.0, 10.0, "green"), (0.1, 10.5, "white"), (2.0, -1e30, "blue"), (9e9, 3.0, ""))
     assert bins.count(numeric, words).tolist() == [1, 2, 0, 1, 3, 1, 1, 0, 1, 2]
 
 
-def test_psi_is_zero_where_nothing_moved_and_counts_unseen_words() -> None:
+def test_psi_is_zero_without_a_change_and_counts_unseen_words() -> None:
     """The formula, with 0.0001 for an empty bin."""
     bins = Bins(CONTRACT)
     same = bins.psi(np.array([500, 250, 250, 0, 500, 500, 750, 245, 5, 0]))
@@ -70,7 +70,7 @@ def test_psi_is_zero_where_nothing_moved_and_counts_unseen_words() -> None:
 
 
 def test_too_few_documents_give_no_figure() -> None:
-    """A figure of a handful of documents would be noise that somebody acts on."""
+    """A figure from a handful of documents would be noise."""
     drift = Drift(CONTRACT, "v1", None, 1)
     page = keys(*AS_TRAINED)
     for _ in range(MIN_DOCUMENTS // 4 - 1):
@@ -84,14 +84,14 @@ def test_too_few_documents_give_no_figure() -> None:
 
 
 def test_rows_of_small_pages_are_counted_together() -> None:
-    """One row costs nearly as much to count as a hundred; none is lost by waiting."""
+    """One row costs nearly as much to count as a hundred; waiting rows are not lost."""
     drift = Drift(CONTRACT, "v1", None, 1)
     for _ in range(7):
         drift.add(keys(AS_TRAINED[0]))
     assert drift.psi()[0] == 7
 
 
-def test_large_pages_are_sampled_evenly_and_not_always_from_the_first_row() -> None:
+def test_large_pages_are_sampled_evenly_and_from_different_first_rows() -> None:
     """A sample of 10,000 rows is enough; a page with a pattern must not hide most of its rows from every sample."""
     drift = Drift(CONTRACT, "v1", None, 1)
     page = keys(*[(0.0, 9.0, "green"), (3.0, 11.0, "red")] * 5000)
@@ -103,13 +103,13 @@ def test_large_pages_are_sampled_evenly_and_not_always_from_the_first_row() -> N
 
 
 def test_workers_are_summed_by_version_and_an_old_hour_is_forgotten(tmp_path: Path) -> None:
-    """Two workers of one version count together; another version does not; after a day a count is gone."""
+    """Two workers of one version count together, another version does not; a count expires after a day."""
     page = keys(*AS_TRAINED * 25)
     parts = [Drift(CONTRACT, version, tmp_path, worker) for version, worker in (("v1", 1), ("v1", 2), ("v2", 3))]
     for part in parts:
         part.add(page)
     assert [part.psi()[0] for part in parts] == [200, 200, 100]
-    again = Drift(CONTRACT, "v1", tmp_path, 1)  # the version is switched back: what was counted is still there
+    again = Drift(CONTRACT, "v1", tmp_path, 1)  # the version is switched back, and its counts are still there
     assert again.psi()[0] == 200
     hours = np.memmap(tmp_path / "drift_v1_1.i64", np.int64, "r+", shape=(HOURS, 2 + SIZE))
     hours[hours[:, 0] > 0, 0] -= HOURS
@@ -117,7 +117,7 @@ def test_workers_are_summed_by_version_and_an_old_hour_is_forgotten(tmp_path: Pa
 
 
 def test_a_missing_value_is_in_no_bin() -> None:
-    """NaN sorts behind every edge, and would count as the largest value."""
+    """NaN sorts after every edge, and would count as the largest value."""
     drift = Drift(CONTRACT, "v1", None, 1)
     for _ in range(MIN_DOCUMENTS // MAX_ROWS):
         drift.add(keys(*AS_TRAINED * (MAX_ROWS // 4)))
@@ -130,7 +130,7 @@ def test_a_missing_value_is_in_no_bin() -> None:
 
 
 def test_a_value_that_is_missing_in_most_rows_has_no_figure() -> None:
-    """As too few documents: a handful of values says nothing about the others."""
+    """As with too few documents: a handful of values does not represent the others."""
     drift = Drift(CONTRACT, "v1", None, 1)
     for _ in range(MIN_DOCUMENTS // MAX_ROWS):
         drift.add(keys(*[(np.nan, 9.0, "green")] * MAX_ROWS))
@@ -140,7 +140,7 @@ def test_a_value_that_is_missing_in_most_rows_has_no_figure() -> None:
 
 
 def test_a_contract_without_a_profile_has_no_drift(tmp_path: Path) -> None:
-    """An artifact from before there was one is served all the same."""
+    """An artifact from before profiles existed is still served."""
     bare = ModelContract("bare", (Feature("a", "a", "float"),), CONTRACT.labels, CONTRACT.families)
     drift = Drift(bare, "v1", tmp_path, 1)
     drift.add(row_keys(np.zeros((5, 1), np.float32), np.empty((5, 0), np.object_)))

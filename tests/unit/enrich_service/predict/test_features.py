@@ -1,4 +1,4 @@
-"""Documents -> arrays: what counts as a value, and what is that document's own fault."""
+"""From documents to arrays: what counts as a value, and which error a document gets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ READER = FeatureReader(TURBINE)
 
 
 def read(*sources: dict[str, Any]) -> FeatureRows:
-    """The rows of a page, which are the same when each document is read field by field."""
+    """The rows of a page; they are the same when each document is read field by field."""
     rows = READER.read([json.dumps(source).encode() for source in sources])
     by_field = [read_field_by_field(source) for source in sources]
     values = [one for one in by_field if not isinstance(one, str)]
@@ -51,8 +51,8 @@ def only_error(source: dict[str, Any]) -> DocumentError:
     return rows.errors[0]
 
 
-def test_documents_are_read_alike_in_any_order_of_their_fields() -> None:
-    """A page has the order of a hash table, single documents another one, and there are more orders than types."""
+def test_the_order_of_the_fields_does_not_matter() -> None:
+    """A page has the order of a hash table, single documents have another, and there are more orders than types."""
     names = [f"part_{place}" for place in range(5)]
     features = [Feature(name, f"more.{name}", "string" if name == "part_2" else "float") for name in names]
     contract = ModelContract("orders", tuple(features), TURBINE.labels, TURBINE.families)
@@ -75,7 +75,7 @@ def test_documents_are_read_alike_in_any_order_of_their_fields() -> None:
 
 
 def test_a_page_in_the_order_of_a_hash_table_is_read_with_a_type_of_that_order() -> None:
-    """The type of another order compares each name with many others, which a wide model pays for."""
+    """A type in another order compares each name with many others, which is slow for a wide model."""
     reader = FeatureReader(TURBINE)
     page = [{"turbine": {name: HEALTHY["turbine"][name] for name in ("vibration_mm_s", "state", "temperature_c")}}]
     data = [json.dumps(source).encode() for source in page * FOLLOWED]
@@ -85,11 +85,11 @@ def test_a_page_in_the_order_of_a_hash_table_is_read_with_a_type_of_that_order()
     assert reader._type.order == ("turbine.vibration_mm_s", "turbine.state.mode", "turbine.temperature_c")
     gap = {"turbine": {"vibration_mm_s": 1.0, "temperature_c": 60.0}}
     reader.read([json.dumps(gap).encode()] * FOLLOWED)
-    assert len(reader._types) == 2  # that of a document with a gap is the same order
+    assert len(reader._types) == 2  # a document with a gap has the same order
 
 
-def test_numbers_and_words_stand_in_the_contracts_order() -> None:
-    """Floats and strings are split apart, each in the features' order."""
+def test_numbers_and_words_are_in_the_contracts_order() -> None:
+    """Floats and strings are separated, each in the order of the features."""
     rows = read(HEALTHY)
     assert rows.numeric.dtype == np.float32
     assert rows.numeric.tolist() == [[61.5, np.float32(1.2)]]
@@ -130,8 +130,8 @@ def test_every_spelling_gives_the_same_row(source: dict[str, Any]) -> None:
         (2**80, 2.0**80),
     ],
 )
-def test_what_is_a_number(value: Any, number: float) -> None:
-    """JSON numbers, and text that Elasticsearch's mapping would take as one."""
+def test_a_number_is_read(value: Any, number: float) -> None:
+    """JSON numbers, and text that Elasticsearch's mapping would accept as a number."""
     rows = read(document(temperature_c=value))
     assert rows.numeric[0, 0] == np.float32(number)
 
@@ -163,7 +163,7 @@ def test_what_is_a_number(value: Any, number: float) -> None:
         math.inf,
     ],
 )
-def test_what_is_no_number(value: Any) -> None:
+def test_a_value_that_is_no_number_is_an_error(value: Any) -> None:
     """The message names the field and what was expected."""
     error = only_error(document(temperature_c=value))
     assert isinstance(error, InvalidFeatureError)
@@ -172,7 +172,7 @@ def test_what_is_no_number(value: Any) -> None:
 
 
 @pytest.mark.parametrize("digits", [400, 5_000, 100_000])
-def test_a_number_of_any_length_is_the_fault_of_its_document(digits: int) -> None:
+def test_a_number_of_any_length_is_an_error_of_its_document(digits: int) -> None:
     """Python's own parser refuses integers of more than 4,300 digits."""
     source = json.dumps(document(temperature_c=0)).replace('"temperature_c": 0', f'"temperature_c": {"9" * digits}')
     rows = READER.read([source.encode(), json.dumps(HEALTHY).encode()])
@@ -181,15 +181,15 @@ def test_a_number_of_any_length_is_the_fault_of_its_document(digits: int) -> Non
 
 
 @pytest.mark.parametrize("value", [6, 6.0, True, {}, ["tcp", "udp"], [6], "x" * (MAX_WORD + 1), "\ud800"])
-def test_what_is_no_word(value: Any) -> None:
-    """A number is no word: a mistake upstream must not become an unseen category in silence."""
+def test_a_value_that_is_no_word_is_an_error(value: Any) -> None:
+    """A number is no word: a mistake upstream must not silently become an unseen category."""
     error = only_error(document(mode=value))
     assert isinstance(error, InvalidFeatureError)
     assert error.field == "turbine.state.mode"
 
 
-def test_blanks_around_a_word_go() -> None:
-    """The pipelines cut them off too; beside a document that has none the others are read as before."""
+def test_blanks_around_a_word_are_removed() -> None:
+    """The pipelines remove them too; a document with blanks does not change how the others are read."""
     rows = read(document(mode=" steady\t"), HEALTHY, document(mode=["\x00steady "]))
     assert rows.errors == {}
     assert rows.categorical.tolist() == [["steady"]] * 3
@@ -197,7 +197,7 @@ def test_blanks_around_a_word_go() -> None:
 
 @pytest.mark.parametrize("value", [None, [], [None], "", " ", [""], "\t\r\n"])
 def test_null_the_empty_list_and_blanks_are_a_missing_field(value: Any) -> None:
-    """As they are for the pipelines."""
+    """The pipelines treat them the same way."""
     assert isinstance(only_error(document(vibration_mm_s=value)), MissingFeatureError)
     assert isinstance(only_error(document(mode=value)), MissingFeatureError)
 
@@ -206,7 +206,7 @@ def test_null_the_empty_list_and_blanks_are_a_missing_field(value: Any) -> None:
     "source", [{}, {"turbine": None}, {"turbine": 5}, {"turbine": []}, {"turbine": {"state": "x"}}]
 )
 def test_a_missing_field_names_itself_and_the_model(source: dict[str, Any]) -> None:
-    """The first in the features' order, so that the message does not change between two tries."""
+    """The first one in the order of the features, so the message is the same at every try."""
     error = only_error(source)
     assert isinstance(error, MissingFeatureError)
     assert error.field == "turbine.temperature_c"
@@ -214,7 +214,7 @@ def test_a_missing_field_names_itself_and_the_model(source: dict[str, Any]) -> N
 
 
 def test_two_spellings_of_one_field_are_ambiguous() -> None:
-    """Nobody can say which value counts, even if both are the same."""
+    """Which value counts is unclear, so both being equal does not help."""
     error = only_error({**HEALTHY, "turbine.state.mode": "steady"})
     assert isinstance(error, AmbiguousFieldError)
     assert error.field == "turbine.state.mode"
@@ -236,7 +236,7 @@ def test_no_documents_give_no_rows() -> None:
 
 
 def test_a_value_deeper_than_python_can_print_gets_a_message() -> None:
-    """`repr` of a thousand lists in each other would be an error of ours."""
+    """`repr` of a thousand nested lists would raise an internal error."""
     deep: list[Any] = []
     for _ in range(5000):
         deep = [deep]

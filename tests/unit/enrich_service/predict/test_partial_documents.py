@@ -1,4 +1,4 @@
-"""The partial document: only what is ours to write, under names that the mapping has."""
+"""The partial document: only fields that the service may write, under names that the mapping has."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def names(fields: dict[str, Any]) -> list[str]:
 def test_every_field_is_ours_to_write_and_has_a_mapping(
     turbine: Artifact, source: dict[str, Any], unknown_is_alert: bool
 ) -> None:
-    """The watcher refuses a whole answer for one other field."""
+    """The watcher refuses a whole response because of one other field."""
     for name in names(fields_of(turbine, source, unknown_is_alert=unknown_is_alert)):
         assert name in BY_NAME
         assert any(name == root or name.startswith(f"{root}.") for root in ENRICH_ROOTS)
 
 
 @pytest.mark.parametrize("source", ALL)
-def test_what_the_watcher_sets_is_not_set_here(turbine: Artifact, source: dict[str, Any]) -> None:
+def test_the_fields_that_the_watcher_sets_are_not_set_here(turbine: Artifact, source: dict[str, Any]) -> None:
     """Only the watcher knows the time of the verdict and whether it is the first."""
     written = names(fields_of(turbine, source))
     assert not {"oversight.status", "oversight.prediction.at", "oversight.prediction.rescored"} & set(written)
@@ -73,7 +73,7 @@ def test_a_harmless_document_is_an_event_without_risk(turbine: Artifact) -> None
 
 
 def test_an_attack_is_an_alert_with_rule_and_threat(turbine: Artifact) -> None:
-    """The technique and its sub-technique stand where ECS has them."""
+    """The technique and its sub-technique are in the fields that ECS defines."""
     fields = fields_of(turbine, HOT)
     assert fields["event"]["kind"] == "alert"
     assert fields["event"]["category"] == ["network", "intrusion_detection"]
@@ -88,12 +88,12 @@ def test_an_attack_is_an_alert_with_rule_and_threat(turbine: Artifact) -> None:
 
 
 def test_an_attack_without_a_technique_names_no_threat(turbine: Artifact) -> None:
-    """Better none than one that does not fit."""
+    """No threat is better than a wrong one."""
     assert "threat" not in fields_of(turbine, WORN)
 
 
 def test_an_unknown_is_an_event_unless_the_setting_says_alert(turbine: Artifact) -> None:
-    """Its closest label stays readable beside the verdict."""
+    """Its closest label is stored beside the verdict."""
     fields = fields_of(turbine, STRANGE)
     prediction = fields["oversight"]["prediction"]
     assert (prediction["label"], prediction["closest"], prediction["unknown"]) == ("unknown", "healthy", True)
@@ -109,14 +109,14 @@ def test_an_unknown_is_an_event_unless_the_setting_says_alert(turbine: Artifact)
 
 
 def test_a_model_without_novelty_writes_none(tmp_path: Path) -> None:
-    """A field that nobody measured is absent, not 0."""
+    """A field without a value is absent, not 0."""
     fields = fields_of(load(write_model(tmp_path / "model.onnx", without_novelty())), STRANGE)
     assert "novelty" not in fields["oversight"]["prediction"]
     assert fields["oversight"]["prediction"]["label"] == "healthy"
 
 
 def test_the_model_is_named_in_every_document(turbine: Artifact) -> None:
-    """Which model said so is part of what it said."""
+    """The model is part of every prediction."""
     assert fields_of(turbine, HEALTHY)["oversight"]["model"] == {"id": "turbine", "version": turbine.version}
 
 
@@ -132,16 +132,16 @@ def test_the_model_is_named_in_every_document(turbine: Artifact) -> None:
         (99, 0.0, 0.0, 0.0),
     ],
 )
-def test_the_risk_score_is_the_severity_weighed(
+def test_the_risk_score_is_the_weighted_severity(
     severity: int, probability: float, novelty: float, score: float
 ) -> None:
-    """Severity times the chance that it is an attack, or else like nothing known."""
+    """Severity times the larger of attack probability and novelty."""
     assert risk_score(np.array([severity]), np.array([probability]), np.array([novelty])).tolist() == [score]
 
 
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
 def test_a_value_is_written_as_the_float32_that_the_model_gave(value: float) -> None:
-    """Of a model of bytes or prices, seven digits are too few."""
+    """For a model of bytes or prices, seven digits are too few."""
     (written,) = numbers(np.array([value], np.float32))
     assert np.float32(written) == np.float32(value)
-    assert len(Decimal(repr(written)).normalize().as_tuple().digits) <= 9  # as many as any float32 needs
+    assert len(Decimal(repr(written)).normalize().as_tuple().digits) <= 9  # any float32 needs at most nine digits

@@ -28,21 +28,21 @@ def reasons(
     return Explainer(artifact).reasons(numeric, words, closest, np.full(len(rows), unknown))
 
 
-def test_the_feature_that_makes_the_verdict_is_named_with_its_value(turbine: Artifact) -> None:
-    """What a person reads: the value, and what is usual."""
+def test_the_feature_that_causes_the_verdict_is_named_with_its_value(turbine: Artifact) -> None:
+    """The text shows the value, and the usual values."""
     assert reasons(turbine, [HOT, WORN]) == [
         ["temperature_c is 125 (usually 60)"],
         ["vibration_mm_s is 22.5 (usually 1.5)"],
     ]
 
 
-def test_a_feature_that_speaks_against_the_verdict_is_no_reason(turbine: Artifact) -> None:
-    """High vibration makes wear likelier, and so heat less likely."""
+def test_a_feature_that_lowers_the_verdict_is_no_reason(turbine: Artifact) -> None:
+    """High vibration makes wear more likely, and so overheating less likely."""
     assert reasons(turbine, [BOTH]) == [["temperature_c is 110 (usually 60)"]]
 
 
-def test_an_unknown_is_explained_by_what_makes_it_new(turbine: Artifact) -> None:
-    """Its label is harmless; what needs words is the novelty, the heaviest feature first."""
+def test_an_unknown_is_explained_by_its_novelty(turbine: Artifact) -> None:
+    """Its closest label is harmless; the reasons explain the novelty, the heaviest feature first."""
     assert reasons(turbine, [[0.0, 5.0]], unknown=True) == [
         ["temperature_c is 0 (usually 60)", "vibration_mm_s is 5 (usually 1.5)"]
     ]
@@ -52,7 +52,7 @@ def test_an_unknown_is_explained_by_what_makes_it_new(turbine: Artifact) -> None
 
 
 def test_a_word_is_a_reason_too(tmp_path: Path) -> None:
-    """The mode `off` with a harmless `starting`, which speaks less for health."""
+    """The mode is `off` and the harmless one is `starting`, which makes health less likely."""
     features = tuple(
         replace(feature, background="starting") if feature.kind == "string" else feature for feature in TURBINE.features
     )
@@ -61,19 +61,19 @@ def test_a_word_is_a_reason_too(tmp_path: Path) -> None:
 
 
 def test_a_feature_without_a_harmless_value_is_left_as_it_is(tmp_path: Path) -> None:
-    """Nothing is known to put in its place."""
+    """There is no value to replace it with."""
     features = tuple(replace(feature, background=None) for feature in TURBINE.features)
     artifact = load(write_model(tmp_path / "model.onnx", replace(TURBINE, features=features)))
     assert reasons(artifact, [HOT]) == [[]]
 
 
 def test_a_harmless_row_has_no_reasons(turbine: Artifact) -> None:
-    """Every feature is as usual, so none of them weighs anything."""
+    """Every feature has its usual value, so none weighs anything."""
     assert reasons(turbine, [[60.0, 1.5]]) == [[]]
 
 
 def test_many_rows_in_parts_give_what_one_row_gives(turbine: Artifact) -> None:
-    """Chunks bound the memory and change no answer."""
+    """Chunks limit the memory and change no result."""
     rows = [[60.0 + i / 100, 1.5 + (i % 7)] for i in range(5 * MOST_ROWS)]
     together = reasons(turbine, rows)
     for i in (0, 1, MOST_ROWS - 1, MOST_ROWS, MOST_ROWS + 1, 5 * MOST_ROWS - 1):
@@ -89,7 +89,7 @@ def test_no_flagged_row_needs_no_run(turbine: Artifact) -> None:
 
 
 class Counting:
-    """A real session that counts the rows it is asked for."""
+    """A real session that counts the rows of each run."""
 
     def __init__(self, session: Any) -> None:
         self.session, self.n_rows = session, 0
@@ -100,14 +100,14 @@ class Counting:
 
 
 def test_harmless_rows_cost_nothing_and_equal_rows_are_explained_once(turbine: Artifact) -> None:
-    """A flood is one row a thousand times: itself and one copy for its one odd value, of one output."""
+    """A flood is one row a thousand times: one run for the row and one for its odd value, of one output."""
     counting = {name: Counting(session) for name, session in turbine.parts.items()}
     enricher = Enricher(replace(turbine, parts=counting))
     enriched(enricher, *[HEALTHY] * 100)
     assert [session.n_rows for session in counting.values()] == [0, 0]
     enriched(enricher, *[HOT_DOCUMENT] * 1000)
     assert {name: session.n_rows for name, session in counting.items()} == {"probabilities": 2, "novelty": 0}
-    enriched(enricher, STRANGE)  # three odd values, and what is asked for is the novelty
+    enriched(enricher, STRANGE)  # three odd values, and the output is the novelty
     assert {name: session.n_rows for name, session in counting.items()} == {"probabilities": 2, "novelty": 4}
 
 
@@ -120,36 +120,38 @@ def with_usual_reasons(artifact: Artifact, name: str, fall: float) -> Artifact:
 def test_other_features_are_tried_only_where_the_usual_reasons_weigh_little(
     turbine: Artifact, fall: float, n_rows: int
 ) -> None:
-    """The row itself and one copy; the vibration's copy is added where the heat lowers the label too little."""
+    """The row itself and one copy; the copy with the usual vibration is added if the heat lowers the label
+    too little.
+    """
     counting = {name: Counting(session) for name, session in turbine.parts.items()}
     artifact = with_usual_reasons(replace(turbine, parts=counting), "temperature_c", fall)
     numeric, words = np.array([BOTH], np.float32), np.array([["steady"]], object)
-    told = Explainer(artifact).reasons(numeric, words, np.array([2]), np.array([False]))
-    assert told == [["temperature_c is 110 (usually 60)"]]
+    found = Explainer(artifact).reasons(numeric, words, np.array([2]), np.array([False]))
+    assert found == [["temperature_c is 110 (usually 60)"]]
     assert counting["probabilities"].n_rows == n_rows
 
 
 def test_a_label_whose_usual_reasons_are_all_harmless_is_explained_by_the_others(turbine: Artifact) -> None:
-    """The mode is the usual one; the heat is what makes the verdict."""
+    """The mode is the usual one; the heat causes the verdict."""
     assert reasons(with_usual_reasons(turbine, "mode", 0.1), [HOT]) == [["temperature_c is 125 (usually 60)"]]
 
 
 def test_an_unknown_is_explained_by_all_features(turbine: Artifact) -> None:
-    """Usual reasons are those of a label; a novelty has none."""
+    """Only labels have usual reasons; a novelty has none."""
     artifact = with_usual_reasons(turbine, "mode", 0.1)
     assert reasons(artifact, [[40.0, 8.0]], unknown=True) == reasons(turbine, [[40.0, 8.0]], unknown=True)
 
 
-def test_log_odds_tell_certain_from_more_certain() -> None:
-    """Where float32 rounds p to 1, the others still differ."""
+def test_log_odds_distinguish_certain_from_more_certain() -> None:
+    """In float32 p rounds to 1, but the other labels still differ."""
     rows = np.array([[1.0, 1e-9, 1e-9], [1.0, 1e-20, 0.0], [1.0, 0.0, 0.0]], np.float32)
     odds = log_odds(rows, np.zeros(3, np.intp))
     assert odds[0] < odds[1] < odds[2]
     assert np.isfinite(odds).all()
 
 
-def test_the_heaviest_three_of_each_row_are_kept_ties_in_the_features_order() -> None:
-    """Below the least weight nothing is a reason, nor where the model gave no number."""
+def test_the_heaviest_three_of_each_row_are_kept_with_ties_in_feature_order() -> None:
+    """A fall below the minimum is no reason, and neither is one that the model could not compute (NaN)."""
     rows, columns = np.array([0, 0, 0, 0, 2, 2, 2, 3]), np.array([0, 1, 2, 3, 0, 1, 2, 0])
     falls = np.array([1.0, 4.0, 1.0, 2.0, 0.001, np.nan, 0.5, 0.05])
     of_label, of_novelty = (
@@ -159,7 +161,7 @@ def test_the_heaviest_three_of_each_row_are_kept_ties_in_the_features_order() ->
     assert pairs(of_novelty) == [(0, 1), (0, 3), (0, 0), (2, 2), (3, 0)]
 
 
-def test_nothing_that_differs_gives_nothing() -> None:
+def test_rows_without_a_difference_have_no_reasons() -> None:
     none = np.zeros(0, np.intp)
     assert pairs(heaviest(none, none, np.zeros(0), least=LEAST_FALL)) == []
 
@@ -169,7 +171,7 @@ def pairs(found: tuple[Any, Any]) -> list[tuple[int, int]]:
     return list(zip(*(places.tolist() for places in found), strict=True))
 
 
-def test_novelty_counts_alike_near_0_and_near_1() -> None:
+def test_novelty_weighs_the_same_near_0_and_near_1() -> None:
     """From 0.9 to 0.99 is as far as from 0.01 to 0.1, and a saturated 1 is finite."""
     odds = log_odds_of_novelty(np.array([0.01, 0.1, 0.9, 0.99, 0.0, 1.0], np.float32))
     assert odds[1] - odds[0] == pytest.approx(odds[3] - odds[2], rel=1e-5)
@@ -177,8 +179,8 @@ def test_novelty_counts_alike_near_0_and_near_1() -> None:
 
 
 def test_reasons_can_be_left_out(turbine: Artifact) -> None:
-    """The verdict is the same, only nothing says why."""
-    (told,) = enriched(Enricher(turbine), HOT_DOCUMENT)
+    """The verdict is the same, without reasons."""
+    (found,) = enriched(Enricher(turbine), HOT_DOCUMENT)
     (bare,) = enriched(Enricher(turbine, reasons=False), HOT_DOCUMENT)
-    assert told["fields"]["oversight"]["prediction"].pop("reasons")
-    assert told == bare
+    assert found["fields"]["oversight"]["prediction"].pop("reasons")
+    assert found == bare

@@ -1,4 +1,4 @@
-"""What a reason says of a value is true as the contract's quantiles and shares are defined."""
+"""The text of a reason agrees with the contract's quantiles and shares."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ FLAG = Feature(
         (Feature("depth", "d", "float", usual_high=4.0), 9.0, "depth is 9; 95 % of normal connections have at most 4"),
     ],
 )
-def test_a_number_is_told_by_the_side_on_which_it_stands(feature: Feature, value: float, text: str) -> None:
-    """Above the usual values, below them, or among them; where nothing is known, the harmless value."""
+def test_a_number_is_described_relative_to_the_usual_values(feature: Feature, value: float, text: str) -> None:
+    """Above, below or among the usual values; without them, beside the harmless value."""
     assert number_words(feature, ROWS)(value) == text
 
 
@@ -70,8 +70,8 @@ def test_a_number_is_told_by_the_side_on_which_it_stands(feature: Feature, value
         (Feature("mode", "m", "string", vocabulary=("a", "b")), "b", "mode is b"),
     ],
 )
-def test_a_word_is_told_by_its_share_and_by_what_most_have(feature: Feature, value: str, text: str) -> None:
-    """What most have is said only where half or more have it."""
+def test_a_word_is_described_by_its_share_and_the_most_common_word(feature: Feature, value: str, text: str) -> None:
+    """The most common word is named only if at least half of the rows have it."""
     assert word_words(feature, ROWS)(value) == text
 
 
@@ -96,5 +96,5 @@ def test_values_are_written_short(value: float | str, text: str) -> None:
 @pytest.mark.parametrize(
     ("share", "text"), [(0.0099, "fewer than 1 %"), (0.01, "1 %"), (0.9999, "99 %"), (1.0, "100 %")]
 )
-def test_a_share_is_never_rounded_to_none_or_all(share: float, text: str) -> None:
+def test_a_share_is_never_rounded_to_0_or_100_percent(share: float, text: str) -> None:
     assert percent(share) == text

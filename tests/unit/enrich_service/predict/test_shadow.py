@@ -1,4 +1,4 @@
-"""What a request takes, and the shadow beside it: it adds one object and can spoil nothing."""
+"""The active model of a request and its shadow: the shadow adds one object and cannot break anything."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ MAX_GROWTH_BYTES = 16 * 1024 * 1024
 
 @pytest.fixture(scope="module")
 def calm(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    """A version that calls everything healthy or, far from the centre, unknown."""
+    """A version that labels everything healthy or, far from the centre, unknown."""
     graph = turbine_graph()
     bias = next(tensor for tensor in graph.initializer if tensor.name == "bias")
     bias.raw_data = np.array([0.0, 30.0, 0.0], np.float32).tobytes()
     return load(write_model(tmp_path_factory.mktemp("calm") / "model.onnx", graph=graph))
 
 
-class Told:
+class Comparisons:
     """What a shadow reports of each page."""
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ def without_shadow(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_the_shadow_adds_one_object_and_changes_nothing_else(turbine: Artifact, calm: Artifact) -> None:
-    """The verdict, the alert and the errors are the active model's alone."""
+    """The verdict, the alert and the errors come from the active model only."""
     results = enriched(Serving(turbine, calm), *SOURCES)
     assert without_shadow(results) == enriched(Enricher(turbine), *SOURCES)
     assert [shadow["label"] for shadow in of_shadow(results)] == ["healthy", "unknown", "unknown", "unknown"]
@@ -73,8 +73,8 @@ def test_the_shadow_adds_one_object_and_changes_nothing_else(turbine: Artifact, 
     assert all(shadow["model"] == {"id": "turbine", "version": calm.version} for shadow in of_shadow(results))
 
 
-def test_the_shadow_says_what_it_would_say_alone(turbine: Artifact, calm: Artifact) -> None:
-    """The same numbers as if it were active; no reasons, which nobody asks a shadow for."""
+def test_a_shadow_predicts_as_if_it_were_active(turbine: Artifact, calm: Artifact) -> None:
+    """The same numbers as if it were active, but no reasons."""
     alone = [result["fields"]["oversight"]["prediction"] for result in enriched(Enricher(calm), *SOURCES[:4])]
     for shadow, prediction in zip(of_shadow(enriched(Serving(turbine, calm), *SOURCES)), alone, strict=True):
         assert {name: shadow[name] for name in ("label", "closest", "family", "probability", "novelty", "unknown")} == {
@@ -84,7 +84,7 @@ def test_the_shadow_says_what_it_would_say_alone(turbine: Artifact, calm: Artifa
 
 
 def test_every_field_of_a_shadow_has_a_mapping(turbine: Artifact, calm: Artifact) -> None:
-    """What the template does not know, nobody can search."""
+    """A field that the template lacks cannot be searched."""
     for shadow in of_shadow(enriched(Serving(turbine, calm), *SOURCES)):
         flat = {
             **{k: v for k, v in shadow.items() if k != "model"},
@@ -95,9 +95,9 @@ def test_every_field_of_a_shadow_has_a_mapping(turbine: Artifact, calm: Artifact
 
 def test_verdicts_are_counted_in_pairs(turbine: Artifact, calm: Artifact) -> None:
     """Active and shadow, one page at a time; documents that the active model cannot read are not compared."""
-    told = Told()
-    enriched(Serving(turbine, calm, on_compared=told), *SOURCES)
-    (page,) = told.pages
+    compared = Comparisons()
+    enriched(Serving(turbine, calm, on_compared=compared), *SOURCES)
+    (page,) = compared.pages
     assert page == {
         ("healthy", "healthy"): 1,
         ("overheating", "unknown"): 1,
@@ -107,7 +107,7 @@ def test_verdicts_are_counted_in_pairs(turbine: Artifact, calm: Artifact) -> Non
 
 
 def test_a_document_that_only_the_shadow_cannot_read_keeps_its_verdict(turbine: Artifact, tmp_path: Path) -> None:
-    """The error's code stands where the shadow's verdict would."""
+    """The error's code replaces the shadow's verdict."""
     needs = (replace(TURBINE.features[0], field="turbine.missing"), *TURBINE.features[1:])
     shadow = load(write_model(tmp_path / "model.onnx", replace(TURBINE, features=needs)))
     results = enriched(Serving(turbine, shadow), *SOURCES)
@@ -119,11 +119,11 @@ def test_a_document_that_only_the_shadow_cannot_read_keeps_its_verdict(turbine: 
     }
 
 
-@pytest.mark.parametrize("failure", [ValueError("a mistake of ours"), MemoryError()])
+@pytest.mark.parametrize("failure", [ValueError("a bug"), MemoryError()])
 def test_a_failing_shadow_never_fails_a_request(
     turbine: Artifact, calm: Artifact, failure: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Results go without it; the log says so once a minute."""
+    """Results are returned without it; the log reports it once a minute."""
 
     class Failing:
         def run(self, *arguments: object) -> object:
@@ -138,8 +138,8 @@ def test_a_failing_shadow_never_fails_a_request(
     assert any("oversight model shadow --off" in line for line in said)
 
 
-def test_requests_in_hand_keep_the_model_that_they_began_with(turbine: Artifact, calm: Artifact) -> None:
-    """A switch replaces a reference; nothing that somebody holds is changed."""
+def test_running_requests_keep_the_model_that_they_began_with(turbine: Artifact, calm: Artifact) -> None:
+    """A switch replaces a reference and changes no object in use."""
     models = ServedModels(Serving, Serving(turbine))
     in_hand = models.current
     models.switch(calm)
@@ -148,7 +148,7 @@ def test_requests_in_hand_keep_the_model_that_they_began_with(turbine: Artifact,
     assert enriched(models.current, *SOURCES) == enriched(Enricher(calm), *SOURCES)
 
 
-def test_what_was_replaced_is_released(tmp_path: Path) -> None:
+def test_replaced_models_are_released(tmp_path: Path) -> None:
     """Twenty switches cost no memory."""
     files = [write_model(tmp_path / f"{n}.onnx", replace(TURBINE, heldout={"n": n})) for n in range(2)]
     shadow = load(files[1])
@@ -164,8 +164,8 @@ def test_what_was_replaced_is_released(tmp_path: Path) -> None:
     assert sizes[-1] - sizes[4] < MAX_GROWTH_BYTES
 
 
-def test_a_shadow_may_know_other_labels(turbine: Artifact, tmp_path: Path) -> None:
-    """That is what a newer model often has."""
+def test_a_shadow_may_have_other_labels(turbine: Artifact, tmp_path: Path) -> None:
+    """A newer model often has other labels."""
     labels = tuple(replace(label, name=f"{label.name}_2") for label in TURBINE.labels)
     features: tuple[Feature, ...] = TURBINE.features
     shadow = load(write_model(tmp_path / "model.onnx", replace(TURBINE, labels=labels, features=features)))

@@ -36,7 +36,7 @@ Enrich = Callable[..., list[dict[str, Any]]]
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> Enrich:
-    """What the service answers with one of the models, perhaps with a changed contract."""
+    """The service's results with one of the models, optionally with a changed contract."""
 
     def answer(name: str, *sources: dict[str, Any], contract: ModelContract | None = None) -> list[dict[str, Any]]:
         enricher = Enricher(load(write_task(tmp_path_factory.mktemp("task"), name, contract)))
@@ -50,13 +50,13 @@ def predictions(answered: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def changed(**values: Any) -> dict[str, Any]:
-    """A quiet document of the mixed model with these values; None leaves one out."""
+    """A harmless document of the mixed model with these values; None leaves one out."""
     pump = {**MIXED_QUIET["pump"], **values}
     return {**MIXED_QUIET, "pump": {name: value for name, value in pump.items() if value is not None}}
 
 
-def test_one_sigmoid_holds_from_its_threshold_on(answers: Enrich) -> None:
-    """Of 0.38 and a threshold of 0.3: the label is burst, and its probability is 0.38, not 0.62."""
+def test_the_label_of_one_sigmoid_holds_at_or_above_its_threshold(answers: Enrich) -> None:
+    """0.38 with a threshold of 0.3: the label is burst, and its probability is 0.38, not 0.62."""
     quiet, near = predictions(answers("one sigmoid", QUIET, {"pump": {"pressure": 7.5, "noise": 30}}))
     assert (quiet["label"], near["label"], near["closest"]) == ("normal", "burst", "burst")
     assert near["probability"] == pytest.approx(1 / (1 + math.exp(0.5)), abs=1e-6)
@@ -81,7 +81,7 @@ def test_an_alert_has_the_words_of_the_contract(answers: Enrich) -> None:
 
 
 def test_several_labels_hold_at_once(answers: Enrich) -> None:
-    """The label is the one furthest above its threshold; the last holds where no other does."""
+    """The verdict is the label furthest above its threshold; the last label holds if no other does."""
     quiet, burst, noisy, both = predictions(answers("several labels", QUIET, BURSTING, NOISY, BOTH))
     assert [found["labels"] for found in (quiet, burst, noisy, both)] == [
         ["normal"],
@@ -95,7 +95,7 @@ def test_several_labels_hold_at_once(answers: Enrich) -> None:
     assert noisy["reasons"] == ["noise is 95 (usually 30)"]
 
 
-def test_a_regression_alerts_out_of_its_bounds(answers: Enrich) -> None:
+def test_a_regression_alerts_outside_its_bounds(answers: Enrich) -> None:
     quiet, burst = answers("regression", QUIET, BURSTING)
     (low,) = answers("regression", {"pump": {"pressure": -1.0, "noise": 30}})
     of = [fields["oversight"]["prediction"] for fields in (quiet, burst, low)]
@@ -112,12 +112,12 @@ def test_a_regression_alerts_out_of_its_bounds(answers: Enrich) -> None:
     ("value", "label"),
     [(None, "within_bounds"), (ValueOutput("litres"), "within_bounds"), (ValueOutput(high=24.0), "out_of_bounds")],
 )
-def test_a_bound_that_the_contract_leaves_out_never_alerts(answers: Enrich, value: Any, label: str) -> None:
+def test_a_missing_bound_never_alerts(answers: Enrich, value: Any, label: str) -> None:
     (burst,) = predictions(answers("regression", BURSTING, contract=replace(REGRESSION, value=value)))
     assert (burst["value"], burst["label"]) == (24.3, label)
 
 
-def test_an_anomaly_is_explained_by_what_deviates_most(answers: Enrich) -> None:
+def test_an_anomaly_is_explained_by_the_largest_deviations(answers: Enrich) -> None:
     """In the units of the comparison: 65 of noise are 3.25, 2 of pressure are 1."""
     quiet, noisy = predictions(answers("reconstruction", QUIET, {"pump": {"pressure": 6.0, "noise": 95.0}}))
     assert (quiet["score"], quiet["label"], quiet["closest"]) == (0.0, "normal", "normal")
@@ -134,7 +134,7 @@ def test_a_small_deviation_is_no_reason_beside_a_large_one(answers: Enrich) -> N
 
 
 def test_a_score_may_alert_below_its_threshold(answers: Enrich) -> None:
-    """Without deviations the reasons are what brings the score back."""
+    """Without deviations the reasons are the features that bring the score back."""
     quiet, burst = predictions(answers("score below", QUIET, {"pump": {"pressure": 12.0, "noise": 99.0}}))
     assert (quiet["score"], quiet["label"]) == (1.0, "normal")
     assert (burst["score"], burst["label"]) == (-7.0, "anomaly")
@@ -147,7 +147,7 @@ def test_a_score_may_alert_below_its_threshold(answers: Enrich) -> None:
 
 
 def test_a_row_on_the_threshold_does_not_alert(answers: Enrich) -> None:
-    """As written: above, below, out of the bounds."""
+    """The contract says above, below, or outside the bounds."""
     (on,) = predictions(answers("score below", {"pump": {"pressure": 6.0, "noise": 30}}))
     assert (on["score"], on["label"]) == (-1.0, "normal")
     exact = replace(RECONSTRUCTION, score=ScoreOutput(threshold=0.5, measure="mae"))
@@ -155,7 +155,7 @@ def test_a_row_on_the_threshold_does_not_alert(answers: Enrich) -> None:
     assert (on["score"], on["label"]) == (0.5, "normal")
 
 
-def test_a_quiet_document_with_dates_booleans_and_numbers_as_words(answers: Enrich) -> None:
+def test_a_harmless_document_with_dates_booleans_and_numbers_as_words(answers: Enrich) -> None:
     (quiet,) = predictions(answers("mixed", MIXED_QUIET))
     assert quiet["label"] == "normal"
     assert "warnings" not in quiet
@@ -183,7 +183,7 @@ def test_every_kind_of_value_reaches_the_graph(answers: Enrich, source: dict[str
 
 
 def test_missing_values_are_what_the_contract_says(answers: Enrich) -> None:
-    """A missing word is no unseen one, and a missing number that has a value changes nothing."""
+    """A missing word is not unseen, and a missing number with a replacement changes nothing."""
     (gaps,) = answers("mixed", changed(noise=None, mode=None))
     (quiet,) = answers("mixed", MIXED_QUIET)
     assert gaps == quiet
@@ -213,16 +213,16 @@ def test_a_wrong_value_fails_one_document(answers: Enrich, source: dict[str, Any
 
 @pytest.mark.parametrize("name", ALL)
 def test_a_repeated_document_gets_the_same_answer(tmp_path: Path, name: str) -> None:
-    """From the cache: the second time nothing is computed."""
-    told: list[int] = []
-    enricher = Enricher(load(write_task(tmp_path, name)), on_enriched=lambda _known, cached: told.append(cached))
+    """From the cache: the second request computes nothing."""
+    n_cached: list[int] = []
+    enricher = Enricher(load(write_task(tmp_path, name)), on_enriched=lambda _known, cached: n_cached.append(cached))
     first, second = (enriched(enricher, EXAMPLES[name]) for _ in range(2))
     assert first == second
-    assert told == [0, 1]
+    assert n_cached == [0, 1]
 
 
 @pytest.mark.parametrize(("active", "shadow"), [("regression", "regression"), ("one sigmoid", "reconstruction")])
-def test_a_shadow_of_any_task_answers_beside_the_active_model(tmp_path: Path, active: str, shadow: str) -> None:
+def test_a_shadow_of_any_task_is_added_beside_the_active_model(tmp_path: Path, active: str, shadow: str) -> None:
     folders = [tmp_path / "active", tmp_path / "shadow"]
     for folder in folders:
         folder.mkdir()
@@ -237,5 +237,5 @@ def test_a_shadow_of_any_task_answers_beside_the_active_model(tmp_path: Path, ac
     assert "probability" not in found
 
 
-def test_a_date_is_a_field_once_however_many_features_read_it() -> None:
+def test_a_date_is_listed_once_however_many_features_read_it() -> None:
     assert MIXED.fields.count("pump.at") == 1

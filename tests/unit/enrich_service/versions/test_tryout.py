@@ -1,4 +1,4 @@
-"""A model is opened in a process of its own first: what that process finds out, and what it is not waited for."""
+"""A model is first opened in a separate process: its result, and its time limit."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from tests.waiting import WAIT_S
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:This process:DeprecationWarning"
-)  # a trial forks; 3.12 warns of threads
+)  # a trial forks, and Python 3.12 warns if there are threads
 
 
 def endless_graph() -> onnx.GraphProto:
-    """The turbine, which counts to 10^15 before it answers."""
+    """The turbine model, which counts to 10^15 before it computes an output."""
     graph = turbine_graph()
     i, keep, value = (
         helper.make_tensor_value_info(name, kind, [])
@@ -53,8 +53,8 @@ def endless_graph() -> onnx.GraphProto:
     return graph
 
 
-def test_a_model_that_answers_passes(turbine_model: Path) -> None:
-    """Nothing is said, and no process is left."""
+def test_a_working_model_passes(turbine_model: Path) -> None:
+    """The log stays empty, and no process is left."""
     before = psutil.Process().children()
     try_out(read(turbine_model))
     assert psutil.Process().children() == before
@@ -69,8 +69,8 @@ def test_each_of_several_models_is_judged_on_its_own(turbine_model: Path, tmp_pa
     assert "graph and contract do not fit" in str(bad)
 
 
-def test_a_model_that_does_not_answer_in_time_is_refused(tmp_path: Path) -> None:
-    """And the process that tried it is ended."""
+def test_a_model_that_takes_too_long_is_refused(tmp_path: Path) -> None:
+    """The process of the trial is ended."""
     path = write_model(tmp_path / "endless.onnx", graph=endless_graph())
     before, began_s = psutil.Process().children(), time.monotonic()
     with pytest.raises(ArtifactError, match=r"opening it takes longer than 0.3 s"):
@@ -80,7 +80,7 @@ def test_a_model_that_does_not_answer_in_time_is_refused(tmp_path: Path) -> None
 
 
 def test_a_killed_trial_is_a_refusal(tmp_path: Path) -> None:
-    """As the kernel does it where memory runs out."""
+    """As the kernel does when memory runs out."""
     path = write_model(tmp_path / "endless.onnx", graph=endless_graph())
     before = set(psutil.Process().children())
     with closing(TryOut([read(path)])) as trial:
@@ -90,7 +90,7 @@ def test_a_killed_trial_is_a_refusal(tmp_path: Path) -> None:
     assert "was killed; look at the machine's memory" in str(problem)
 
 
-def test_a_package_that_does_not_fit_is_the_reason(turbine_model: Path, tmp_path: Path) -> None:
+def test_an_incompatible_package_is_the_reason(turbine_model: Path, tmp_path: Path) -> None:
     """Converting the model again would not help."""
     package = tmp_path / "onnxruntime"
     package.mkdir()

@@ -1,4 +1,4 @@
-"""One form of a body, whatever an engine makes of it; and how two of them are shown side by side."""
+"""One normal form of a body, in whatever form an engine returns it; and the diff of two bodies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GB = 2**30
 
 
 def test_settings_are_the_same_flat_nested_and_as_text() -> None:
-    """Engines give `number_of_shards: 1` back as `{"index": {"number_of_shards": "1"}}`."""
+    """Engines return `number_of_shards: 1` as `{"index": {"number_of_shards": "1"}}`."""
     wanted = {"index.number_of_shards": 1, "index.blocks.write": True}
     for spelling in (
         {"index": {"number_of_shards": "1", "blocks": {"write": "true"}}},
@@ -23,8 +23,8 @@ def test_settings_are_the_same_flat_nested_and_as_text() -> None:
         assert normal.settings(spelling) == wanted
 
 
-def test_what_an_engine_adds_is_no_edit() -> None:
-    """Defaults, dates and empty parts, as Elasticsearch 8.19 and 9 write them back."""
+def test_additions_of_an_engine_are_no_edit() -> None:
+    """Defaults, dates and empty parts, as Elasticsearch 8.19 and 9 return them."""
     pipeline = {"description": "d", "processors": []}
     assert normal.pipeline({**pipeline, "created_date": "2026", "_meta": {"a": 1}}) == normal.pipeline(pipeline)
     template = {"index_patterns": ["x"], "data_stream": {}, "priority": 5, "template": {"lifecycle": {"enabled": True}}}
@@ -43,8 +43,8 @@ def test_what_an_engine_adds_is_no_edit() -> None:
     ) != normal.index_template(template)
 
 
-def test_what_a_person_changes_is_one() -> None:
-    """A processor less, another option, a setting more."""
+def test_a_change_by_a_person_is_an_edit() -> None:
+    """One processor less, another option, one setting more."""
     pipeline = {"description": "d", "processors": [{"set": {"field": "a", "value": 1}}]}
     for edited in (
         {**pipeline, "processors": []},
@@ -59,8 +59,8 @@ def test_what_a_person_changes_is_one() -> None:
     )
 
 
-def test_a_diff_says_where_and_shows_scripts_and_sets_line_by_line() -> None:
-    """A pipeline of 1,500 lines whose line 1,034 changed is no answer to "what would change?"."""
+def test_a_diff_has_positions_and_shows_scripts_and_sets_line_by_line() -> None:
+    """The user needs the changed line 1,034 of a pipeline, not all 1,500 lines."""
     paths = "|" + "|".join(f"kdd99.column_{n}" for n in range(20)) + "|"
 
     def body(source: str, known: str) -> dict[str, object]:
@@ -97,7 +97,7 @@ def test_a_diff_says_where_and_shows_scripts_and_sets_line_by_line() -> None:
 def test_a_watermark_says_how_much_must_stay_free(
     text: str, headroom: str | None, total_gb: int, free_gb: float
 ) -> None:
-    """A share of the disk, but no more than the headroom; or bytes."""
+    """A share of the disk, but at most the headroom; or bytes."""
     assert free_bytes(text, headroom, total_gb * GB) == pytest.approx(free_gb * GB)
 
 
@@ -105,14 +105,14 @@ def test_a_watermark_says_how_much_must_stay_free(
     ("text", "kept"), [("30d", "30d"), (" 12h ", "12h"), ("", None), (None, None), ("36500d", "36500d")]
 )
 def test_a_retention_is_days_or_hours(text: str | None, kept: str | None) -> None:
-    """As Elasticsearch takes it; nothing keeps events for ever."""
+    """In Elasticsearch's units; no value keeps events for ever."""
     assert parse_retention(text) == kept
 
 
 @pytest.mark.parametrize(
     "text", ["30", "-1", "0d", "30 days", "1.5d", "30D", "36501d", "99999999d", "for ever", "1w", "0x1d"]
 )
-def test_retention_nonsense_is_refused(text: str) -> None:
+def test_an_invalid_retention_is_refused(text: str) -> None:
     """Elasticsearch would refuse it in the middle of the run, or delete everything."""
     with pytest.raises(ValueError, match="expected a number of days or hours such as 30d"):
         parse_retention(text)

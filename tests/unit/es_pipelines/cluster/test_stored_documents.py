@@ -1,4 +1,4 @@
-"""Which indices are behind a data stream, told by their names alone."""
+"""Which indices are behind a data stream, according to their names."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ STREAM = "logs-oversight.connection-a"
     ],
 )
 def test_an_index_is_behind_a_stream_by_its_whole_name(index: str, behind: bool) -> None:
-    """The indices of `a-b` begin as those of `a` do."""
+    """The indices of `a-b` begin like those of `a`."""
     assert is_backing(index, STREAM) == behind

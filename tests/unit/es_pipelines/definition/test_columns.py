@@ -1,4 +1,4 @@
-"""Which columns a line holds: KDD's 41 for any model of KDD columns, else the model's own."""
+"""The columns of a line: KDD's 41 for any model of KDD columns, otherwise the model's own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def names(features: tuple[Feature, ...]) -> list[str]:
 
 
 def test_a_model_of_some_kdd_columns_still_gets_lines_of_all() -> None:
-    """Sensors write 41 columns whatever the model reads; all of them are typed and mapped."""
+    """Sensors write 41 columns whichever of them the model reads; all of them are typed and mapped."""
     columns = columns_of(FLOW)
     assert names(columns.features) == list(kdd99.COLUMNS)
     assert columns.needed == {kdd99.field_of(column) for column in kdd99.FLOW}
@@ -35,27 +35,27 @@ def test_a_model_of_some_kdd_columns_still_gets_lines_of_all() -> None:
 
 
 def test_a_model_of_all_kdd_columns_has_no_short_line() -> None:
-    """A short line would be the whole one."""
+    """A short line would be the same as the whole line."""
     columns = columns_of(KDD99)
     assert (columns.features, len(columns.needed), columns.short) == (KDD99.features, 41, ())
 
 
 def test_the_order_of_the_model_is_that_of_the_short_line_only() -> None:
-    """A whole line has KDD's order, which no model changes."""
+    """A whole line has KDD's order for every model."""
     columns = columns_of(reading("flag", "count", "duration"))
     assert names(columns.features) == list(kdd99.COLUMNS)
     assert columns.short == ("flag", "count", "duration")
     assert names(columns_of(reading(*reversed(kdd99.COLUMNS))).features) == list(kdd99.COLUMNS)
 
 
-def test_a_short_line_that_could_be_a_whole_one_is_none() -> None:
-    """40 features and a label are 41 columns; 39 and a label are told apart."""
+def test_a_short_line_as_wide_as_a_whole_one_is_not_accepted() -> None:
+    """40 features and a label are 41 columns, like a whole line; 39 and a label are not."""
     assert columns_of(reading(*kdd99.COLUMNS[1:])).short == ()
     assert len(columns_of(reading(*kdd99.COLUMNS[2:])).short) == 39
 
 
-def test_a_model_with_a_feature_of_its_own_gets_lines_of_its_features() -> None:
-    """Another domain, or KDD with a column more: only the contract knows its order."""
+def test_a_model_with_its_own_feature_gets_lines_of_its_features() -> None:
+    """Another domain, or KDD with an additional column: only the contract defines the order."""
     more = dataclasses.replace(FLOW, features=(*FLOW.features, Feature("entropy", "kdd99.entropy", "float")))
     for contract in (TURBINE, more):
         columns = columns_of(contract)
@@ -65,7 +65,7 @@ def test_a_model_with_a_feature_of_its_own_gets_lines_of_its_features() -> None:
 
 
 def test_a_date_is_one_column_for_all_features_that_read_it() -> None:
-    """Of two readers it has the last part of the field's name, of one the feature's; a file may use either."""
+    """With two readers it has the last part of the field's name, with one the feature's name; a file may use either."""
     columns = columns_of(MIXED)
     assert names(columns.features) == ["pressure", "at", "mode", "open", "age_s", "port", "noise"]
     assert columns.aliases == (("built", "age_s"),)
@@ -79,8 +79,8 @@ def test_a_date_is_one_column_for_all_features_that_read_it() -> None:
     }
 
 
-def test_a_date_that_every_document_has_is_no_column() -> None:
-    """The pipelines read `@timestamp` from the line, its wrapper or the shipper's fields, whatever the model is."""
+def test_the_date_of_the_document_is_no_column() -> None:
+    """For every model, the pipelines read `@timestamp` from the line, its wrapper or the shipper's fields."""
     assert "@timestamp" in MIXED.fields
     assert "@timestamp" not in columns_of(MIXED).needed
 
@@ -93,14 +93,14 @@ def test_a_date_may_be_missing_if_all_its_readers_allow_it() -> None:
         assert column.missing == expected
 
 
-def test_a_column_whose_name_is_taken_has_the_name_of_its_field() -> None:
+def test_a_column_whose_name_is_used_has_the_name_of_its_field() -> None:
     features = (*MIXED.features, Feature("at", "other.at", "float"))
     found = names(columns_of(dataclasses.replace(MIXED, features=features)).features)
     assert found == ["pressure", "pump.at", "mode", "open", "age_s", "port", "noise", "at"]
 
 
 def test_two_dates_whose_fields_end_alike_have_no_short_name() -> None:
-    """`at` could be either; each is called by its field."""
+    """`at` would be ambiguous, so each has the name of its field."""
     others = tuple(
         dataclasses.replace(feature, name=f"other_{feature.name}", field=f"other.{feature.field.partition('.')[2]}")
         for feature in MIXED.features

@@ -1,6 +1,4 @@
-"""The pipelines as they stand in the files: every processor is named, every field is known, every script is
-portable.
-"""
+"""The files of the pipelines: every processor has a name, every field is known, every script is portable."""
 
 from __future__ import annotations
 
@@ -43,11 +41,11 @@ ELASTICSEARCH = Capabilities(
 )
 NOTES = ("_oversight", "_ingest")
 NO_FIELDS_OF_A_DOCUMENT = {"kdd99", "message", "log", "event", "oversight"}
-"""Names that the scripts compare with or look into: roots, and what shippers call a line."""
+"""Names that the scripts compare with or look into: roots, and the names of shippers for a line."""
 
 
 def processors(listed: list[Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every processor below a list, those of `on_failure` included, as kind and options."""
+    """Every processor below a list, including those of `on_failure`, as kind and options."""
     for processor in listed:
         for kind, options in processor.items():
             yield kind, options
@@ -61,21 +59,21 @@ ALL = [
 ]
 
 
-def test_every_processor_has_a_tag_of_its_own_and_a_description() -> None:
-    """`oversight.failure.processor` is a tag: without one, or with the same twice, nobody finds the processor."""
+def test_every_processor_has_its_own_tag_and_a_description() -> None:
+    """`oversight.failure.processor` is a tag: without one, or with a duplicate, a user cannot find the processor."""
     assert [options for _, _, options in ALL if not options.get("tag") or not options.get("description")] == []
     tags = [options["tag"] for _, _, options in ALL]
     assert sorted(tags) == sorted(set(tags))
 
 
 def test_every_field_that_a_processor_sets_is_in_the_field_list() -> None:
-    """A field has one home, and that is not a pipeline."""
+    """A field is defined in one place, which is not a pipeline."""
     fields = [options.get("target_field") or options["field"] for _, kind, options in ALL if kind in ("set", "date")]
     assert [field for field in fields if not field.startswith(NOTES) and field not in BY_NAME] == []
 
 
 def test_every_field_that_a_script_names_is_in_the_field_list() -> None:
-    """As above, for the scripts: each text that looks like a dotted field of ours is one."""
+    """The same for scripts: each text that looks like one of our dotted fields is in the list."""
     known = set(BY_NAME) | {feature.field for feature in KDD99.features}
     named = {
         text
@@ -87,7 +85,7 @@ def test_every_field_that_a_script_names_is_in_the_field_list() -> None:
 
 
 def test_every_parameter_is_known_and_every_script_is_used() -> None:
-    """A place that stays `$name` would reach the engine as a text."""
+    """A `$name` that stays would reach the engine as text."""
     for contract in (KDD99, FLOW, TURBINE):
         bodies = pipelines(parameters(contract, "unit", data_streams=True))
         assert "'$" not in str(bodies)
@@ -113,14 +111,14 @@ def test_every_parameter_is_known_and_every_script_is_used() -> None:
         (r"\bnew \w+\[", "arrays"),
     ],
 )
-def test_scripts_keep_to_what_every_engine_knows(construct: str, why: str) -> None:
-    """docs/decisions/0005-pipelines.md lists what the engines lack or do differently."""
+def test_scripts_use_only_what_every_engine_supports(construct: str, why: str) -> None:
+    """docs/decisions/0005-pipelines.md lists the gaps and differences of the engines."""
     found = {name: re.findall(construct, re.sub(r"//.*", "", source)) for name, source in SCRIPTS.items()}
     assert {name: hits for name, hits in found.items() if hits} == {}, why
 
 
 def test_every_failure_code_is_listed_once() -> None:
-    """The codes that scripts give are those of `es_pipelines/definition/failures.py`."""
+    """The codes in scripts are those of `es_pipelines/definition/failures.py`."""
     given = set(
         re.findall(
             r"failure\['type'\] = '(\w+)'|problem = (?:typed == null \? )?'([a-z_]+)'", "".join(SCRIPTS.values())
@@ -135,7 +133,7 @@ def test_every_failure_code_is_listed_once() -> None:
 
 
 def test_the_pipelines_are_the_final_one_and_there_is_no_default() -> None:
-    """Whoever sends a document can ask for another pipeline in place of the default one, never of the final one."""
+    """A sender can request another pipeline instead of the default one, but never instead of the final one."""
     for engine in (ELASTICSEARCH, Capabilities(data_streams=False, index_mode=False)):
         found = {resource.name: resource.body for resource in resources(KDD99, "unit", engine)}
         wanted = {"default_pipeline": "_none", "final_pipeline": pipeline_id("router", "unit")}
@@ -144,8 +142,8 @@ def test_the_pipelines_are_the_final_one_and_there_is_no_default() -> None:
         assert {name: template[name] for name in wanted} == wanted
 
 
-def test_where_no_script_runs_each_dotted_spelling_of_our_fields_is_cleared() -> None:
-    """Long names are nested before short ones, which would be in their way; a removal follows each length."""
+def test_without_scripts_each_dotted_spelling_of_our_fields_is_cleared() -> None:
+    """Long names are nested before short ones, which would block them; a removal follows each length."""
     listed = [(kind, options["field"]) for processor in dotted_removal() for kind, options in processor.items()]
     nested = [field for kind, field in listed if kind == "dot_expander"]
     assert {"oversight.feedback", "oversight.feedback.verdict", "oversight.status", "rule.name", "event.kind"} <= {
@@ -157,7 +155,7 @@ def test_where_no_script_runs_each_dotted_spelling_of_our_fields_is_cleared() ->
 
 
 def test_a_models_features_become_mappings() -> None:
-    """Another model brings other fields, and no file changes."""
+    """Another model has other fields, and no file changes."""
     body = {r.name: r.body for r in resources(TURBINE, "unit", ELASTICSEARCH)}["oversight-model-unit"]
     turbine = body["template"]["mappings"]["properties"]["turbine"]["properties"]
     assert turbine["temperature_c"] == {"type": "float", "ignore_malformed": True}
@@ -166,12 +164,12 @@ def test_a_models_features_become_mappings() -> None:
 
 
 def test_the_same_content_gives_the_same_digest() -> None:
-    """The digest tells whether a resource is of this version; it must not depend on the run."""
+    """The digest shows whether a resource is of this version, so it must not depend on the run."""
     assert resources(KDD99, "unit", ELASTICSEARCH) == resources(KDD99, "unit", ELASTICSEARCH)
 
 
-def test_what_an_engine_lacks_is_left_out_and_told() -> None:
-    """Each omission says what it costs the user."""
+def test_features_that_an_engine_lacks_are_left_out_and_reported() -> None:
+    """Each omission says its effect for the user."""
     bare = Capabilities(data_streams=False, index_mode=False)
     kinds = {resource.kind for resource in resources(KDD99, "unit", bare)}
     assert "index" in kinds
@@ -194,7 +192,7 @@ def scripts_of(contract: ModelContract) -> dict[str, str]:
 
 
 def test_a_contract_of_numbers_and_words_has_no_script_for_other_kinds() -> None:
-    """Its pipelines stay as they were before there were other kinds, and as short."""
+    """Its pipelines are as short as before other kinds existed."""
     plain, mixed = scripts_of(TURBINE), scripts_of(MIXED)
     for word in ("not_a_boolean", "not_a_date", "may_miss", "// if", "// end", "booleans"):
         assert word not in "".join(plain.values())
@@ -237,7 +235,7 @@ def test_a_word_of_ecs_cannot_be_code() -> None:
         dataclasses.replace(MIXED, event=EventWords(("host']; ctx.remove('x'); def y = ['",))).check()
 
 
-def test_half_of_the_columns_that_must_be_there_make_an_event() -> None:
-    """A JSON line may lack what the contract allows; a header names every column."""
+def test_half_of_the_required_columns_make_an_event() -> None:
+    """A JSON line may lack optional columns; a header names every column."""
     known = parameters(MIXED, "unit", data_streams=True)
     assert (known["gather"]["half"], known["unwrap"]["half"], known["csv"]["half"]) == (2, 2, 4)

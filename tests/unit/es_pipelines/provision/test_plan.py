@@ -1,4 +1,4 @@
-"""What is to be done about each resource, decided from data alone."""
+"""The action for each resource, decided from data only."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def standing(
     marked: bool = True,
     name: str = "",
 ) -> Standing:
-    """A pipeline that stands, by default one that an older version of ours wrote."""
+    """An existing pipeline, by default one that an older version of Oversight wrote."""
     normal = PIPELINE.normal(body)
     mark = Mark(namespace, digest(normal) if sha256 is None else sha256, version, name) if marked else None
     return Standing("pipeline", WANTED.name, normal, mark)
@@ -68,7 +68,7 @@ def standing(
         "absent",
         "same",
         "same of a newer one",
-        "older of ours",
+        "our older one",
         "edited",
         "edited and forced",
         "foreign though the same",
@@ -76,14 +76,14 @@ def standing(
         "another installation's",
         "of no installation",
         "of a newer version",
-        "older of ours by name",
-        "a copy of another one of ours",
+        "our older one by name",
+        "a copy of another resource of Oversight",
     ],
 )
-def test_whose_it_is_decides_what_happens_to_it(
+def test_the_owner_of_a_resource_decides_its_action(
     stands: Standing | None, installation: Installation, action: Action
 ) -> None:
-    """Only what is ours and unedited is written over; `--force` reaches a person's edits and nothing else."""
+    """Only our unedited resources are overwritten; `--force` also overwrites a person's edits, and nothing else."""
     step = PIPELINE.judge(WANTED, stands, installation)
     assert step.action == action
     assert bool(step.reason) == (action in {Action.KEEP, *IN_THE_WAY} or "edited" in step.reason)
@@ -92,7 +92,7 @@ def test_whose_it_is_decides_what_happens_to_it(
 
 
 def test_a_foreign_resource_is_named_with_what_to_do() -> None:
-    """One line: what stands there, how to look at it, how to go on."""
+    """One line: what exists, how to look at it, how to continue."""
     reason = PIPELINE.judge(WANTED, standing(OLDER, marked=False), ME).reason
     assert "GET _ingest/pipeline/oversight-csv-lab" in reason
     assert "OVERSIGHT_NAMESPACE" in reason
@@ -132,7 +132,7 @@ def _stream(properties: dict[str, Any], **settings: Any) -> Standing:
     ],
 )
 def test_a_live_stream_is_changed_in_place_or_rolled_over(stands: Standing, action: Action) -> None:
-    """What the mapping cannot become goes into a new index; what a person set stays."""
+    """Changes that the mapping cannot make go into a new index; settings of a person stay."""
     step = DataStream().judge(STREAM, stands, ME)
     assert step.action == action
     if action == Action.ROLL_OVER:
@@ -143,7 +143,7 @@ def test_a_live_stream_is_changed_in_place_or_rolled_over(stands: Standing, acti
 
 
 def test_a_plain_index_that_cannot_change_is_in_the_way() -> None:
-    """It cannot roll over, and no half of a mapping is written."""
+    """It cannot roll over, and an incomplete mapping is never written."""
     found = _stream({"a": {"type": "keyword"}})
     index = Standing("index", STREAM.name, {**found.body, "is": "index"}, Mark("lab", "", ""))
     assert PlainIndex().judge(STREAM, index, ME).action == Action.BLOCKED
@@ -151,13 +151,13 @@ def test_a_plain_index_that_cannot_change_is_in_the_way() -> None:
 
 @pytest.mark.parametrize("what", ["index", "alias"])
 def test_an_index_or_alias_in_the_place_of_the_stream_is_named(what: str) -> None:
-    """Events would go into it, without our pipeline and mapping."""
+    """Otherwise events would be stored in it, without our pipeline and mapping."""
     step = DataStream().judge(STREAM, Standing("data stream", STREAM.name, {"is": what}, None), FORCED)
     assert step.action == Action.FOREIGN
     assert step.reason.startswith(f"an {what} exists where the data stream should be")
 
 
-def test_fields_that_cannot_be_mapped_anew_are_found_at_any_depth() -> None:
+def test_fields_whose_mapping_cannot_change_are_found_at_any_depth() -> None:
     """The plan names them."""
     stands = {"a": {"properties": {"b": {"type": "long"}, "c": {"type": "keyword", "ignore_above": 5}}}}
     wanted = {
@@ -167,9 +167,7 @@ def test_fields_that_cannot_be_mapped_anew_are_found_at_any_depth() -> None:
 
 
 def test_a_new_index_waits_for_a_template_that_a_person_edited() -> None:
-    """Rolled over from the edited template, it would be like the old one, again at every run; another template is no
-    reason.
-    """
+    """With the edited template every run would create the same old index again; other templates do not matter."""
     template = Resource("component template", "oversight-model-lab", {"template": {"settings": {"index.codec": "y"}}})
     other = Resource("index template", "oversight-alerts-lab", {"index_patterns": ["a"], "priority": 5})
     made_of = {"index_patterns": ["logs-x-lab"], "composed_of": [template.name]}
@@ -189,8 +187,8 @@ def test_a_new_index_waits_for_a_template_that_a_person_edited() -> None:
     assert actions(other) == [Action.ROLL_OVER]
 
 
-def test_what_this_version_does_without_is_removed_unless_somebody_edited_it() -> None:
-    """A pipeline that an older version needed does not stay for ever."""
+def test_a_resource_of_an_older_version_is_removed_unless_it_was_edited() -> None:
+    """A pipeline that only an older version needs does not stay for ever."""
     old, mine, newer, alien = "oversight-old-lab", "oversight-mine-lab", "oversight-new-lab", "oversight-x-lab"
     normal = PIPELINE.normal(OLDER)
     stands = {
@@ -211,8 +209,10 @@ def test_what_this_version_does_without_is_removed_unless_somebody_edited_it() -
 
 
 @pytest.mark.parametrize("installation", [ME, FORCED], ids=["", "forced"])
-def test_a_copy_that_a_person_made_of_ours_is_theirs(installation: Installation) -> None:
-    """Kibana's "clone" takes the mark along; under a name of our form it would pass for what an older version left."""
+def test_a_persons_copy_of_our_resource_is_theirs(installation: Installation) -> None:
+    """Kibana's "clone" copies the mark too; with a name like ours the copy would look like a resource of an older
+    version.
+    """
     normal, copy, old = PIPELINE.normal(OLDER), "oversight-csv2-lab", "oversight-old-lab"
     marks = {copy: WANTED.name, old: old}
     stands = {
@@ -226,8 +226,8 @@ def test_a_copy_that_a_person_made_of_ours_is_theirs(installation: Installation)
     assert PIPELINE.stranger(stands["pipeline"][copy], installation).startswith(f"it is a copy of {WANTED.name}")
 
 
-def test_who_refers_to_others_goes_before_them() -> None:
-    """A removal that is cut off leaves nothing that calls what is gone."""
+def test_a_resource_is_removed_before_those_that_it_refers_to() -> None:
+    """An interrupted removal leaves no resource that calls a missing one."""
     calls = {"a": "b", "b": "c", "c": "", "d": "a"}
     found = [
         Standing("pipeline", name, {"processors": [{"pipeline": {"name": callee}}] if callee else []}, None)
@@ -237,7 +237,7 @@ def test_who_refers_to_others_goes_before_them() -> None:
 
 
 def test_one_thing_in_the_way_stops_the_whole_plan() -> None:
-    """A cluster is never half provisioned on purpose."""
+    """A run never provisions only a part of the cluster."""
     foreign = Change("pipeline", "x", Action.FOREIGN, "it is not Oversight's")
     plan = Plan(
         "s", (Change("pipeline", "y", Action.CREATE), foreign), findings=(Finding(False, "red"), Finding(True, "full"))
@@ -246,8 +246,8 @@ def test_one_thing_in_the_way_stops_the_whole_plan() -> None:
     assert [step.name for step in plan.drift] == ["y", "x"]
 
 
-def test_a_mark_is_read_back_from_where_it_was_written() -> None:
-    """In `_meta`, or at the end of a description, which is then as before."""
+def test_a_mark_is_read_back() -> None:
+    """From `_meta`, or from the end of a description, which is then as before."""
     for mark in (
         Mark("lab", "0123456789abcdef", "1.2.0"),
         Mark("lab", "0123456789abcdef", "1.2.0", "oversight-csv-lab"),
@@ -256,13 +256,13 @@ def test_a_mark_is_read_back_from_where_it_was_written() -> None:
         assert from_description(describe("Splits a line [so to say]", mark)) == mark
         assert undescribe(describe("Splits a line [so to say]", mark)) == "Splits a line [so to say]"
     assert from_description("Splits [oversight sha256=1 namespace=a version=1]") is None
-    assert from_meta({"managed_by": "somebody"}) is None
+    assert from_meta({"managed_by": "someone"}) is None
 
 
 @pytest.mark.parametrize(
     ("older", "newer"), [("1.2.0", "1.10.0"), ("0.9", "1"), ("1.2", "1.2.1"), ("1.2.0rc1", "1.2.1")]
 )
 def test_versions_are_compared_as_numbers(older: str, newer: str) -> None:
-    """1.10 comes after 1.9."""
+    """1.10 is newer than 1.9."""
     assert Mark("lab", "", newer).is_newer_than(older)
     assert not Mark("lab", "", older).is_newer_than(newer)

@@ -1,4 +1,4 @@
-"""A version that is released keeps its resources: an older Oversight must see that it is the older one."""
+"""The resources of a released version do not change: an older Oversight must recognize newer resources."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from es_pipelines.resources.all_kinds import KINDS
 from es_pipelines.resources.desired import resources
 
 RELEASED = {"0.2.0": "50de1657da8ffa87"}
-"""Version: digest of its resources. A release adds a line; nothing else changes this table."""
+"""Version: digest of its resources. A release adds a line; no other change edits this table."""
 
 
 def test_a_change_of_a_resource_needs_a_version_that_is_not_released() -> None:
@@ -27,5 +27,5 @@ def test_a_change_of_a_resource_needs_a_version_that_is_not_released() -> None:
     )
 
 
-def test_no_note_is_for_a_version_that_is_still_to_come() -> None:
+def test_no_upgrade_note_is_for_a_future_version() -> None:
     assert max(map(version_of, NOTES)) <= version_of(own_version())

@@ -1,4 +1,4 @@
-"""What is sent of a line, and under which id."""
+"""The document and the id of a line."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ ALPHA = Identity(observer="alpha", user="alice", name="alpha.csv", path="/logs/a
 LINE = Line(17, b"0,tcp", 23)
 
 
-def test_a_line_is_sent_raw_with_whose_it_is_and_where_it_stood() -> None:
-    """Parsing is the ingest pipeline's work."""
+def test_a_line_is_sent_raw_with_its_source_and_position() -> None:
+    """The ingest pipeline parses it."""
     assert orjson.loads(event_of(ALPHA, LINE).source) == {
         "message": "0,tcp",
         "user": {"id": "alice"},
@@ -29,7 +29,7 @@ def test_a_line_is_sent_raw_with_whose_it_is_and_where_it_stood() -> None:
 
 
 def test_the_id_is_the_sha256_of_observer_name_generation_offset_and_line() -> None:
-    """It never changes: with another way to make it, files shipped before would be stored twice."""
+    """It must never change: with another id, files that were shipped before would be stored twice."""
     expected = hashlib.sha256(hashlib_input()).hexdigest()
     assert event_of(ALPHA, LINE).id == expected
 
@@ -44,8 +44,8 @@ def test_user_and_path_do_not_change_the_id() -> None:
     assert event_of(moved, LINE).id == event_of(ALPHA, LINE).id
 
 
-def test_the_own_id_is_another_on_each_machine_and_at_each_first_path() -> None:
-    """A renamed file keeps it, another file of its name cannot have it."""
+def test_our_id_differs_for_each_machine_and_each_first_path() -> None:
+    """A renamed file keeps it, and another file with its name has a different one."""
     other_machine = dataclasses.replace(ALPHA, host="south")
     other_path = dataclasses.replace(ALPHA, path="/elsewhere/alpha.csv")
     moved = dataclasses.replace(ALPHA, path="/logs/alpha.csv.1", earlier=("/logs/alpha.csv",))
@@ -66,19 +66,19 @@ def test_the_own_id_is_another_on_each_machine_and_at_each_first_path() -> None:
     ],
 )
 def test_a_stored_event_is_ours_by_path_and_machine(path: str | None, host: str | None, ours: bool) -> None:
-    """What a document does not tell proves nothing against it."""
+    """A missing value in a document proves nothing."""
     assert ALPHA.is_of(path, host) is ours
 
 
-def test_bytes_that_are_no_utf8_go_as_escapes_with_the_raw_bytes_beside() -> None:
+def test_bytes_that_are_not_utf8_are_sent_escaped_and_raw() -> None:
     line = Line(0, b"\xffcaf\xe9 \xc3\xa9", 9)
     document = orjson.loads(event_of(ALPHA, line).source)
     assert document["message"] == "\\xffcaf\\xe9 é"
     assert base64.b64decode(document["oversight"]["original"]["base64"]) == line.content
 
 
-def test_each_further_document_of_a_refused_event_gives_a_mapping_less_to_refuse() -> None:
-    """All keep the line, the reason and the status; none has the field `message`."""
+def test_each_further_document_of_a_refused_event_has_fewer_fields() -> None:
+    """All have the line, the reason and the status; none has the field `message`."""
     documents = [orjson.loads(one) for one in failed_documents(ALPHA, LINE, reason="no", now="2026-01-01T00:00:00Z")]
     assert [len(one) for one in documents] == sorted((len(one) for one in documents), reverse=True)
     for one in documents:

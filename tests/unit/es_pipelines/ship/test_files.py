@@ -1,4 +1,4 @@
-"""Files that cannot be shipped are named before the first one is, with what to do; the others stay."""
+"""Files that cannot be shipped are named before the first one is shipped, with what to do; the others are shipped."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LINES = b"".join(b"line %d\n" % number for number in range(400_000))
 
 
 def problem(path: Path, *, follow_symlinks: bool = False, growing: bool = False) -> str:
-    """Why one file is not shipped; a good one beside it always is."""
+    """The reason why one file is not shipped; a good file beside it is always shipped."""
     good = path.parent / "good.csv"
     good.write_bytes(b"x\n")
     checked = check([good, path], follow_symlinks=follow_symlinks, growing=growing)
@@ -31,8 +31,8 @@ def problem(path: Path, *, follow_symlinks: bool = False, growing: bool = False)
     return str(checked.problems.get(path, ""))
 
 
-def test_what_is_no_file_to_read_is_named_with_what_to_do(tmp_path: Path) -> None:
-    """A missing file, a folder, a pipe, a socket, a device, a file of the kernel's that is no text in lines."""
+def test_a_path_that_is_no_readable_file_is_named_with_what_to_do(tmp_path: Path) -> None:
+    """A missing file, a folder, a pipe, a socket, a device, a file of the kernel without lines of text."""
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
     with socket.socket(socket.AF_UNIX) as listening:
@@ -43,14 +43,14 @@ def test_what_is_no_file_to_read_is_named_with_what_to_do(tmp_path: Path) -> Non
         assert "not a regular file" in problem(tmp_path / name)
     checked = check([Path("/dev/zero"), Path("/proc/self/mem"), tmp_path / "good.csv" / "below.csv"])
     assert checked.paths == []
-    told = [str(error) for error in checked.problems.values()]
-    assert [text for text in told if "\n" in text] == []
-    assert "/dev/zero is a device, a pipe or a socket" in told[0]
-    assert "/proc/self/mem cannot be read: Input/output error" in told[1]
-    assert "is not a folder" in told[2]
+    messages = [str(error) for error in checked.problems.values()]
+    assert [text for text in messages if "\n" in text] == []
+    assert "/dev/zero is a device, a pipe or a socket" in messages[0]
+    assert "/proc/self/mem cannot be read: Input/output error" in messages[1]
+    assert "is not a folder" in messages[2]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can read every file")
 def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "secret.csv"
     path.write_bytes(b"x\n")
@@ -58,8 +58,8 @@ def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
     assert "permission denied" in problem(path)
 
 
-def test_a_symbolic_link_is_read_only_where_that_was_asked_for(tmp_path: Path) -> None:
-    """A shipper with more rights than the writer of its files would publish what the link leads to."""
+def test_a_symbolic_link_is_read_only_with_the_option(tmp_path: Path) -> None:
+    """A shipper with more rights than the writer of its files would publish the target of the link."""
     secret, link = tmp_path / "secret.csv", tmp_path / "alpha.csv"
     secret.write_bytes(b"x\n")
     link.symlink_to(secret)
@@ -69,8 +69,8 @@ def test_a_symbolic_link_is_read_only_where_that_was_asked_for(tmp_path: Path) -
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a link to another user")
-def test_a_linked_folder_counts_only_where_root_or_the_shipper_made_the_link(tmp_path: Path) -> None:
-    """Also where the link is in the middle of the path, relative, or behind another link."""
+def test_a_linked_folder_counts_only_if_root_or_the_shipper_created_the_link(tmp_path: Path) -> None:
+    """Also if the link is in the middle of the path, relative, or behind another link."""
     (tmp_path / "secret").mkdir()
     (tmp_path / "secret" / "alpha.csv").write_bytes(b"x\n")
     (tmp_path / "mine").symlink_to("secret")
@@ -98,17 +98,17 @@ def test_a_linked_folder_counts_only_where_root_or_the_shipper_made_the_link(tmp
     ],
     ids=["bzip2", "xz", "zstd", "zip", "UTF-16", "lone returns"],
 )
-def test_what_is_no_text_in_lines_is_refused_with_the_command_to_type(
+def test_a_file_without_lines_of_text_is_refused_with_the_command_to_run(
     tmp_path: Path, content: bytes, advice: str
 ) -> None:
-    """Thousands of failed events would tell the same later."""
+    """Otherwise thousands of failed events would show the same later."""
     path = tmp_path / "a.csv"
     path.write_bytes(content)
     assert advice in problem(path)
 
 
 def test_gzip_is_read_by_the_offsets_of_the_text(tmp_path: Path) -> None:
-    """Forwards, backwards and from the middle; two packed files one behind the other are one text."""
+    """Forwards, backwards and from the middle; two compressed files in a row are one text."""
     path = tmp_path / "alpha.csv.gz"
     half = len(LINES) // 2
     path.write_bytes(gzip.compress(LINES[:half]) + gzip.compress(LINES[half:]))
@@ -120,8 +120,8 @@ def test_gzip_is_read_by_the_offsets_of_the_text(tmp_path: Path) -> None:
     assert "ship it without --follow" in problem(path, growing=True)
 
 
-def test_a_gzip_file_is_unpacked_once_while_it_is_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After each batch the registry needs the last bytes, and the first ones only until there are enough of them."""
+def test_a_gzip_file_is_decompressed_once_while_it_is_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After each batch the registry needs the last bytes, and the first ones only until it has enough of them."""
     path = tmp_path / "alpha.csv.gz"
     path.write_bytes(gzip.compress(LINES))
     monkeypatch.setattr(packed, "KEPT_BYTES", packed.PIECE_BYTES)
@@ -142,7 +142,7 @@ def test_a_gzip_file_is_unpacked_once_while_it_is_shipped(tmp_path: Path, monkey
         assert matches(file.pread, entry)
 
 
-def test_a_cut_gzip_file_gives_its_whole_lines_and_then_says_so(tmp_path: Path) -> None:
+def test_a_truncated_gzip_file_gives_its_whole_lines_and_then_an_error(tmp_path: Path) -> None:
     path = tmp_path / "alpha.csv.gz"
     path.write_bytes(gzip.compress(LINES)[:-2000])
     got: list[Line] = []

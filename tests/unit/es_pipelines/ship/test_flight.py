@@ -1,4 +1,4 @@
-"""Several batches at work, settled in their order; and the limit."""
+"""Several batches in flight, completed in their order; and the limit."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def never() -> bool:
     return False
 
 
-def test_what_is_done_first_waits_for_what_came_first(pool: ThreadPoolExecutor) -> None:
-    """An acknowledged offset must not run ahead of a batch that is still on its way."""
+def test_results_are_in_the_order_of_the_items(pool: ThreadPoolExecutor) -> None:
+    """An acknowledged offset must not be ahead of a batch that is still in flight."""
     second = threading.Event()
 
     def work(item: int) -> int:
@@ -38,8 +38,8 @@ def test_what_is_done_first_waits_for_what_came_first(pool: ThreadPoolExecutor) 
     assert list(in_order(range(6), work, pool, limit=4, stopped=never)) == [(n, 10 * n) for n in range(6)]
 
 
-def test_no_more_is_taken_than_may_be_at_work(pool: ThreadPoolExecutor) -> None:
-    """A cluster that is slow slows the reading down: nothing piles up in memory."""
+def test_no_more_items_are_read_than_the_limit(pool: ThreadPoolExecutor) -> None:
+    """A slow cluster slows the reading down, so no lines collect in memory."""
     taken: list[int] = []
 
     def items() -> Iterator[int]:
@@ -53,7 +53,7 @@ def test_no_more_is_taken_than_may_be_at_work(pool: ThreadPoolExecutor) -> None:
     assert len(list(flight)) == 8
 
 
-def test_a_stop_takes_no_more_and_settles_what_is_at_work(pool: ThreadPoolExecutor) -> None:
+def test_a_stop_reads_no_more_and_completes_the_items_in_flight(pool: ThreadPoolExecutor) -> None:
     stop = threading.Event()
     flight = in_order(range(100), lambda item: item, pool, limit=3, stopped=stop.is_set)
     next(flight)
@@ -62,7 +62,7 @@ def test_a_stop_takes_no_more_and_settles_what_is_at_work(pool: ThreadPoolExecut
 
 
 def test_an_error_of_an_item_is_raised_at_its_turn(pool: ThreadPoolExecutor) -> None:
-    """What came before is given, what came after is not: it is not acknowledged."""
+    """The items before it are returned; the later ones are not, so they are not acknowledged."""
 
     def work(item: int) -> int:
         if item == 2:
@@ -79,8 +79,8 @@ def test_an_error_of_an_item_is_raised_at_its_turn(pool: ThreadPoolExecutor) -> 
     assert list(flight) == []
 
 
-def test_an_error_in_making_the_next_item_comes_after_what_was_made(pool: ThreadPoolExecutor) -> None:
-    """A line that is too long must not cost the lines before it."""
+def test_an_error_of_the_reader_comes_after_the_earlier_items(pool: ThreadPoolExecutor) -> None:
+    """A line that is too long must not lose the lines before it."""
 
     def items() -> Iterator[int]:
         yield from range(2)
@@ -92,8 +92,8 @@ def test_an_error_in_making_the_next_item_comes_after_what_was_made(pool: Thread
         next(flight)
 
 
-def test_the_pace_is_kept_on_average_and_a_stop_ends_its_wait() -> None:
-    """The first lines go at once; a pause is not made up for by a burst."""
+def test_the_rate_limit_is_kept_on_average_and_a_stop_ends_its_wait() -> None:
+    """The first lines are sent at once; a burst does not make up for a pause."""
     limit, few, many = RateLimit(rate=200.0), 20, 10_000
     began = time.monotonic()
     for _ in range(4):

@@ -14,7 +14,7 @@ def lines_of(content: bytes, **options: bool) -> list[Line]:
     return list(split(io.BytesIO(content).read, Lines(0), **options))
 
 
-def test_both_line_ends_are_known_and_blank_lines_count() -> None:
+def test_both_line_ends_are_accepted_and_blank_lines_count() -> None:
     assert [line.content for line in lines_of(b"a\r\n\n\r\nb\n")] == [b"a", b"", b"", b"b"]
 
 
@@ -32,7 +32,7 @@ def test_a_last_line_without_a_line_end_counts_or_waits() -> None:
     assert lines_of(b"a\nb", complete=False) == [Line(0, b"a", 2)]
 
 
-def test_a_line_that_is_too_long_is_an_error_that_says_where() -> None:
+def test_a_line_that_is_too_long_is_an_error_with_its_position() -> None:
     with pytest.raises(InputError, match="the line at byte 2 is longer than 4 bytes"):
         list(split(io.BytesIO(b"a\nbbbbbbb").read, Lines(0, max_line_bytes=4), chunk_bytes=2))
 
@@ -41,8 +41,8 @@ def test_a_line_that_is_too_long_is_an_error_that_says_where() -> None:
     ("following", "skipped"),
     [(b"", 0), (b"\r", 0), (b"\n", 1), (b"\nx", 1), (b"\r\n", 2), (b"x", None), (b"\rx", None), (b" \n", None)],
 )
-def test_what_comes_after_a_last_line_without_a_line_end(following: bytes, skipped: int | None) -> None:
-    """Its line end is skipped; anything else means that the line was continued."""
+def test_the_bytes_after_a_last_line_without_a_line_end(following: bytes, skipped: int | None) -> None:
+    """A line end is skipped; other bytes mean that the line continues."""
     assert skip_line_end(following) == skipped
 
 
@@ -52,12 +52,12 @@ def test_batches_are_bounded_by_count_and_by_bytes() -> None:
     assert found == [[3, 3], [3, 1, 1], [1, 1]]
 
 
-def test_a_large_item_stands_alone() -> None:
+def test_a_large_item_is_a_batch_by_itself() -> None:
     found = list(batches([1, 50, 1, 1000, 1], int, max_count=10, max_bytes=100))
     assert found == [[1, 50, 1], [1000], [1]]
 
 
-def test_what_came_before_an_error_is_still_a_batch() -> None:
+def test_the_items_before_an_error_are_still_a_batch() -> None:
     lines = split(io.BytesIO(b"a\nbbbbbbb").read, Lines(0, max_line_bytes=4), chunk_bytes=2)
     found = batches(lines, lambda line: 1, max_count=9, max_bytes=9)
     assert [line.content for line in next(found)] == [b"a"]

@@ -33,7 +33,7 @@ def entry(**changes: Any) -> Entry:
         b'{"format": 1, "fil',
     ],
 )
-def test_a_damaged_registry_is_set_aside_and_said_in_one_line(
+def test_a_damaged_registry_is_renamed_and_reported_in_one_line(
     tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "shipped.json"
@@ -46,7 +46,7 @@ def test_a_damaged_registry_is_set_aside_and_said_in_one_line(
 
 
 def test_a_registry_of_a_newer_oversight_is_named_and_left_as_it_is(tmp_path: Path) -> None:
-    """Set aside, it would be lost for the newer one, which then sends everything again to learn what is there."""
+    """If it were renamed, the newer version would send everything again to find the stored lines."""
     content = b'{"format": 99, "files": "in another form"}'
     with opened(tmp_path, cluster="c", stream="s") as registry:
         path = registry.path
@@ -59,7 +59,7 @@ def test_a_registry_of_a_newer_oversight_is_named_and_left_as_it_is(tmp_path: Pa
     assert not list(tmp_path.glob("*.damaged"))
 
 
-def test_a_second_process_is_refused_and_told_who_holds_the_registry(tmp_path: Path) -> None:
+def test_a_second_process_is_refused_with_the_owner_of_the_lock(tmp_path: Path) -> None:
     with opened(tmp_path, cluster="c", stream="s"):
         with (
             pytest.raises(InputError, match=f"process {os.getpid()} is shipping to s"),
@@ -72,19 +72,19 @@ def test_a_second_process_is_refused_and_told_who_holds_the_registry(tmp_path: P
         pass
 
 
-def test_a_state_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_a_state_folder_that_cannot_be_created_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="OVERSIGHT_STATE"), opened(tmp_path / "file", cluster="c", stream="s"):
         pass
 
 
-def test_a_file_is_known_by_inode_wherever_it_is() -> None:
+def test_a_file_is_known_by_its_inode_at_any_path() -> None:
     registry = Registry(Path("x"), [entry()])
     assert registry.of_inode(1, 10, "/renamed.csv", None) == entry()
     assert registry.of_inode(1, 11, "/a.csv", None) is None
 
 
-def test_a_disk_that_is_mounted_anew_has_another_device_number() -> None:
+def test_a_disk_that_is_mounted_again_may_have_another_device_number() -> None:
     registry = Registry(Path("x"), [entry()])
     assert registry.of_inode(2, 10, "/a.csv", None) == entry()
     assert registry.of_inode(2, 10, "/b.csv", None) is None
@@ -104,7 +104,7 @@ def test_a_retired_entry_keeps_its_generation_and_matches_no_file() -> None:
     assert registry.generations("a", "a.csv") == {0}
 
 
-def test_a_fingerprint_notices_a_cut_and_a_change_at_either_end(tmp_path: Path) -> None:
+def test_a_fingerprint_detects_a_truncation_and_a_change_at_either_end(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     content = bytes(range(256)) * 20
     path.write_bytes(content)
@@ -120,21 +120,19 @@ def test_a_fingerprint_notices_a_cut_and_a_change_at_either_end(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("uuid", "number", "known", "anew"),
+    ("uuid", "number", "known", "recreated"),
     [
-        ("", 0, set(), False),  # nothing was ever shipped
+        ("", 0, set(), False),  # nothing has been shipped
         ("old", 1, {"old"}, False),
         ("old", 1, {"old", "new"}, False),  # rolled over
-        ("old", 1, {"later"}, False),  # rolled over, and the old index expired: number 5 by now
-        ("old", 7, {"new"}, True),  # numbers begin anew
+        ("old", 1, {"later"}, False),  # rolled over, and the old index expired: the number is 5 by now
+        ("old", 7, {"new"}, True),  # numbers start from 1 again
         ("old", 0, set(), True),  # deleted
     ],
 )
-def test_a_stream_that_was_deleted_and_made_anew_is_noticed(
-    uuid: str, number: int, known: set[str], anew: bool
-) -> None:
-    """An index that grew old and went is no reason to ship everything again."""
+def test_a_deleted_and_recreated_stream_is_detected(uuid: str, number: int, known: set[str], recreated: bool) -> None:
+    """An expired index is no reason to ship everything again."""
     registry = Registry(Path("x"), index_uuid=uuid, index_number=number)
     current = 5 if "later" in known else 1 if known else 0
     target = Target("s", "c", next(iter(known), ""), current, frozenset(known))
-    assert target.was_recreated(registry) is anew
+    assert target.was_recreated(registry) is recreated

@@ -1,4 +1,4 @@
-"""What is said about a file after its events."""
+"""The report about a file after its events."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from es_pipelines.ship.report import FileReport, note
     ],
 )
 def test_the_note_says_why_nothing_is_new(counts: dict[str, Any], empty: bool, read: int, said: str) -> None:
-    """A file that was cut since it was read is empty and yet had lines."""
+    """A file that was truncated after it was read is empty and still had lines."""
     assert note(FileReport("/a.csv", bytes=read, **counts), empty=empty) == said
 
 
-def test_remarks_are_said_once_each_and_before_the_rest() -> None:
+def test_each_remark_is_printed_once_and_first() -> None:
     assert note(FileReport("/a.csv"), empty=True, remarks=["moved", "moved"]) == "moved; empty: no events"

@@ -1,4 +1,4 @@
-"""What a line is, and what the pipeline is told of its columns."""
+"""What a line is, and what the shipper tells the pipeline about its columns."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BACKWARDS = COLUMNS[::-1]
 
 
 def taken(text: str | bytes, rows: Rows | None = None) -> list[Row]:
-    """What each line of a text is."""
+    """The kind of each line of a text."""
     content = text.encode() if isinstance(text, str) else text
     shape = shape_of(content, "a.csv")
     rows = rows or Rows(shape)
@@ -36,7 +36,7 @@ def taken(text: str | bytes, rows: Rows | None = None) -> list[Row]:
 
 
 def beside(header: str, row: str) -> Any:
-    """What is sent beside the row behind a header."""
+    """The values that are sent with a row below this header."""
     first, second = taken(f"{header}\n{row}\n")
     assert (first.kind, second.kind) == (LineKind.HEADER, LineKind.EVENT)
     return second.csv_fields
@@ -47,7 +47,7 @@ def beside(header: str, row: str) -> Any:
     [COLUMNS, (*COLUMNS, "label"), (*COLUMNS, "class"), tuple(name.upper() for name in COLUMNS)],
     ids=["whole", "with a label", "with a class", "upper case"],
 )
-def test_nothing_is_said_of_columns_in_kdds_order(names: Sequence[str]) -> None:
+def test_columns_in_kdds_order_are_not_sent(names: Sequence[str]) -> None:
     quoted = ",".join(f'"{name}" ' for name in names)
     row = ROW + ",normal" * (len(names) - len(COLUMNS))
     assert beside(",".join(names), row) is None
@@ -67,7 +67,7 @@ def test_nothing_is_said_of_columns_in_kdds_order(names: Sequence[str]) -> None:
     ids=["backwards", "upper case", "pandas index and id", "difficulty", "more", "flow"],
 )
 def test_columns_in_another_order_are_sent_as_the_header_has_them(names: Sequence[str]) -> None:
-    """Trimmed and without quotes; other columns and those without a name as well, because places count."""
+    """Trimmed and without quotes; also other columns and unnamed ones, because positions count."""
     row = ",".join("1" for _ in names)
     assert beside(",".join(names), row) == {"columns": list(names)}
     assert beside(", ".join(f'"{name}"' for name in names), row) == {"columns": list(names)}
@@ -76,7 +76,7 @@ def test_columns_in_another_order_are_sent_as_the_header_has_them(names: Sequenc
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
 def test_the_delimiter_is_recognised_with_and_without_a_header(delimiter: str) -> None:
-    """Decimal commas do not count: a row has as many columns as KDD by one delimiter only."""
+    """Decimal commas do not matter: only one delimiter gives a row as many columns as KDD has."""
     row = ROW.replace(",", delimiter).replace("36", "0,36")
     assert [one.csv_fields for one in taken(f"{row}\n{row}\n")] == [{"delimiter": delimiter}] * 2
     assert beside(HEADER.replace(",", delimiter), row) == {"delimiter": delimiter}
@@ -84,13 +84,13 @@ def test_the_delimiter_is_recognised_with_and_without_a_header(delimiter: str) -
     assert comma.csv_fields is None
 
 
-def test_a_delimiter_that_was_given_is_not_doubted() -> None:
+def test_a_given_delimiter_is_used_unchanged() -> None:
     (row,) = taken("a b|c", Rows(delimiter="|"))
     assert row.csv_fields == {"delimiter": "|"}
 
 
-def test_a_later_header_names_the_columns_behind_it() -> None:
-    """Files are joined with `cat`, and a writer that is restarted may write other columns."""
+def test_a_later_header_names_the_columns_below_it() -> None:
+    """Users join files with `cat`, and a restarted writer may write other columns."""
     backwards = ",".join(BACKWARDS)
     rows = taken(f"{HEADER}\n{ROW}\n{backwards}\n{ROW}\n{HEADER}\n{ROW}\n")
     assert [row.kind.value for row in rows] == ["header", "event"] * 3
@@ -98,8 +98,8 @@ def test_a_later_header_names_the_columns_behind_it() -> None:
     assert [row.header for row in rows[1::2]] == [rows[0].line.offset, rows[2].line.offset, rows[4].line.offset]
 
 
-def test_what_only_looks_like_a_header_is_an_event() -> None:
-    """A person's text, a header of less than half the columns, one behind a syslog frame, JSON with KDD's names."""
+def test_a_line_that_only_looks_like_a_header_is_an_event() -> None:
+    """A free text, a header with less than half of the columns, one after a syslog frame, JSON with KDD's names."""
     lines = ["duration, protocol_type", f"May  1 08:00:03 sensor kdd: {HEADER}", json.dumps(VALUES), "# src_bytes"]
     assert [row.kind for row in taken("\n".join(lines))] == [LineKind.EVENT] * 4
     assert [row.csv_fields for row in taken("\n".join(lines))] == [None] * 4
@@ -135,7 +135,7 @@ def test_a_column_that_is_named_twice_is_refused() -> None:
     ],
 )
 def test_a_label_is_known_or_unknown_or_no_word(label: str, odd: Label | None) -> None:
-    """By position, with NSL-KDD's difficulty behind it, by the header, quoted, with another delimiter."""
+    """By position, with NSL-KDD's difficulty after it, by the header, quoted, with another delimiter."""
     semicolons = f"{ROW},{label}".replace(",", ";")
     quoted = ",".join(f'"{cell}"' for cell in [*ROW.split(","), label])
     for text in (f"{ROW},{label}", f"{ROW},{label},20", f"{HEADER},class\n{ROW},{label}", semicolons, quoted):
@@ -156,8 +156,8 @@ def test_arff_declares_its_columns_and_has_comments() -> None:
     assert taken(f"@relation x\n{backwards}\n@data\n{ROW}\n")[-1].csv_fields == {"columns": list(BACKWARDS)}
 
 
-def test_the_rest_of_a_file_is_read_as_its_beginning_says() -> None:
-    """With a header, a delimiter alone, or ARFF; a header that stands further on counts where the registry knows it."""
+def test_the_rest_of_a_file_is_read_like_its_beginning() -> None:
+    """With a header, only a delimiter, or ARFF; the registry knows a header in the middle."""
     backwards = ",".join(BACKWARDS)
     arff = "@relation x\n" + "\n".join(f"@attribute {name} real" for name in BACKWARDS) + "\n@data"
     for head in (backwards, f"\n{backwards.replace(',', ';')}", ROW.replace(",", "\t"), arff):
@@ -174,7 +174,7 @@ ARRAY = json.dumps([VALUES, {"é": 'a "quoted" } bracket', "list": [1, {"deep": 
 
 @pytest.mark.parametrize("size", [1, 7, 1_000, 100_000])
 def test_the_elements_of_an_array_are_events_with_their_own_text(size: int) -> None:
-    """Whatever pieces it comes in; each offset is that of the element's bracket; several arrays are one."""
+    """In pieces of any size; each offset is that of the element's bracket; several arrays are one."""
     content = b"\xef\xbb\xbf \n" + f"{ARRAY}\n[ ]\n{ARRAY}\n".encode()
     splitter = Elements()
     lines = [line for at in range(0, len(content), size) for line in splitter.feed(content[at : at + size])]
@@ -186,7 +186,7 @@ def test_the_elements_of_an_array_are_events_with_their_own_text(size: int) -> N
     assert list(rest.feed(content[lines[1].end :])) == lines[2:]
 
 
-def test_a_damaged_or_open_array_gives_what_came_before_and_says_where() -> None:
+def test_a_damaged_or_open_array_gives_the_earlier_elements_and_the_position() -> None:
     for text, message in (
         ('[{"a": 1}, {"a": x}, {"b": 123456789012345678901234567890}]', "damaged at byte 17"),
         ('[{"a": 1}, 5, {"b": 123456789012345678901234567890}]', "damaged at byte 11 .expected an object"),
@@ -206,15 +206,15 @@ def test_lines_that_begin_with_a_bracket_are_no_array() -> None:
     assert shape_of(b"[1, 2]\n", "a.log") is Shape.LINES
 
 
-def test_a_number_of_any_length_is_only_passed_over() -> None:
-    """Python makes no number of 5,000 digits; the pipeline says what is wrong with it, and the file goes on."""
+def test_a_number_of_any_length_is_skipped_unread() -> None:
+    """Python cannot read a number of 5,000 digits; the pipeline reports it, and the shipper continues with the file."""
     content = b'[{"a": ' + b"1" * 5_000 + b'}, {"a": 1e' + b"9" * 5_000 + b'}, {"a": 2}]'
     splitter = Elements()
     found = [*splitter.feed(content), *splitter.close(complete=True)]
     assert [line.content[:5] for line in found] == [b'{"a":'] * 3
 
 
-def test_a_gzip_file_with_something_behind_its_end_says_so(tmp_path: Path) -> None:
+def test_a_gzip_file_with_bytes_after_its_end_is_an_error(tmp_path: Path) -> None:
     packed = tmp_path / "a.csv.gz"
     packed.write_bytes(gzip.compress(b"0,tcp,http\n") + b"no gzip")
     with packed.open("rb") as file, pytest.raises(OSError, match="the gzip file is damaged or cut off"):

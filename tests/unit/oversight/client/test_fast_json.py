@@ -1,4 +1,4 @@
-"""What orjson refuses reaches Elasticsearch, and is read from it, all the same."""
+"""Values that orjson refuses are still written to Elasticsearch and read from it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ LINES = SERIALIZERS["application/vnd.elasticsearch+x-ndjson"]
 @pytest.mark.parametrize(
     "value", [{"a": [1, 2.5, None, True]}, {"ü": "\u20ac"}, {"half": "\ud800"}, {"large": 2**70}], ids=str
 )
-def test_a_value_comes_back_as_it_was(value: Any) -> None:
+def test_a_value_is_read_back_unchanged(value: Any) -> None:
     assert JSON.loads(JSON.dumps(value)) == value
 
 
-def test_lines_are_one_json_value_each_and_bytes_go_as_they_are() -> None:
+def test_lines_are_one_json_value_each_and_bytes_are_sent_unchanged() -> None:
     assert LINES.dumps([{"update": {"_id": "a"}}, b'{"doc":1}', {"half": "\ud800"}]).count(b"\n") == 3
 
 
@@ -28,6 +28,6 @@ def test_a_date_is_written_as_a_date() -> None:
     assert JSON.dumps({"at": datetime(2026, 1, 1, tzinfo=UTC)}) == b'{"at":"2026-01-01T00:00:00+00:00"}'
 
 
-def test_a_body_that_is_no_json_is_named_so() -> None:
+def test_a_body_that_is_no_json_is_an_error() -> None:
     with pytest.raises(Exception, match="Unable to deserialize"):
         JSON.loads(b"<html>")

@@ -1,4 +1,4 @@
-"""`.env` is read only where nobody else can have written it, and no secret goes to an address that it names."""
+"""`.env` is read only if nobody else can have written it, and no secret is sent to an address from it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from oversight.config.misspelt_names import distance
 from oversight.config.settings import PARTS, load, origin
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the owner of a file")
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +36,7 @@ def env(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 @needs_root
 @pytest.mark.parametrize("through_a_link", [True, False])
-def test_a_file_of_somebody_else_is_refused_whatever_it_says(
+def test_a_file_of_another_user_is_refused_whatever_its_content(
     env: Path, tmp_path: Path, *, through_a_link: bool
 ) -> None:
     if through_a_link:
@@ -52,7 +52,7 @@ def test_a_file_of_somebody_else_is_refused_whatever_it_says(
 
 
 @pytest.mark.parametrize("mode", [0o602, 0o622, 0o666, 0o642])
-def test_a_file_that_everybody_may_write_is_refused(env: Path, mode: int) -> None:
+def test_a_file_that_everyone_may_write_is_refused(env: Path, mode: int) -> None:
     env.chmod(mode)
     with pytest.raises(SettingsError, match=rf"can be changed by everybody.*`chmod go-w {env}`"):
         load(ElasticsearchSettings)
@@ -61,13 +61,13 @@ def test_a_file_that_everybody_may_write_is_refused(env: Path, mode: int) -> Non
 
 
 @needs_root
-def test_a_group_may_write_the_file_where_it_is_the_users_own(env: Path) -> None:
-    """Many systems give each user a group of the same name, and files of the mode 664."""
+def test_the_users_own_group_may_write_the_file(env: Path) -> None:
+    """Many systems give each user a group of the same name, and create files with mode 664."""
     env.chmod(0o660)
     own = pwd.getpwuid(0).pw_gid
     os.chown(env, 0, own)
     assert load(ElasticsearchSettings).url == "http://127.0.0.1:9999"
-    os.chown(env, 0, 1)  # `daemon`, or whatever a system has there
+    os.chown(env, 0, 1)  # `daemon`, or another group of the system
     with pytest.raises(SettingsError, match=rf"can be changed by the group \w+.*`chmod go-w {env}`"):
         load(ElasticsearchSettings)
     os.chown(env, 0, 54321)
@@ -75,7 +75,7 @@ def test_a_group_may_write_the_file_where_it_is_the_users_own(env: Path) -> None
         load(ElasticsearchSettings)
 
 
-def test_a_folder_of_that_name_and_no_file_are_no_settings(env: Path) -> None:
+def test_a_folder_with_that_name_or_a_missing_file_has_no_settings(env: Path) -> None:
     env.unlink()
     assert values() == {}
     env.mkdir(mode=0o777)
@@ -83,8 +83,8 @@ def test_a_folder_of_that_name_and_no_file_are_no_settings(env: Path) -> None:
     assert load(ElasticsearchSettings).url == "http://127.0.0.1:9200"
 
 
-def test_the_file_fills_in_no_variable(env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else it could put a secret of the environment into an address."""
+def test_variables_in_the_file_are_not_expanded(env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the file could put a secret of the environment into an address."""
     monkeypatch.setenv("SOME_TOKEN", "s3cret")
     env.write_text(
         "OVERSIGHT_SUPPRESS=/x/${SOME_TOKEN}\nELASTICSEARCH_USERNAME=u\nELASTICSEARCH_PASSWORD=a$b\n", "utf-8"
@@ -130,7 +130,7 @@ def test_a_secret_of_the_environment_never_goes_to_an_address_from_the_file(
 
 
 def test_every_secret_that_is_sent_and_every_address_is_in_the_rule() -> None:
-    """A new setting of that kind has to be named there."""
+    """A new setting of that kind must be added there."""
     rule = {part.variable(name) for part in PARTS for name in (*part.secrets, *part.places)}
     names = {part.variable(name) for part in PARTS for name in part.model_fields}
     received = {"OVERSIGHT_CONSOLE_TOKEN", "OVERSIGHT_CONSOLE_ALLOW_NO_TOKEN", "OVERSIGHT_SERVE_ALLOW_NO_TOKEN"}
@@ -160,7 +160,7 @@ def test_the_origin_of_a_setting_is_known(env: Path, monkeypatch: pytest.MonkeyP
         ("KIBANA_URLS", "KIBANA_URL"),
     ],
 )
-def test_a_name_near_to_a_setting_is_refused_in_our_file_and_warned_of_in_the_environment(
+def test_a_name_near_to_a_setting_is_refused_in_our_file_and_a_warning_in_the_environment(
     env: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, meant: str
 ) -> None:
     env.write_text("OVERSIGHT_NAMESPACE=lab\n", encoding="utf-8")
@@ -169,7 +169,7 @@ def test_a_name_near_to_a_setting_is_refused_in_our_file_and_warned_of_in_the_en
     load(KibanaSettings)
     load(ElasticsearchSettings)
     said = f"oversight: {name} in the environment is not a setting of Oversight and is ignored; did you mean {meant}?\n"
-    assert capsys.readouterr().err == said, "once, however many parts are loaded"
+    assert capsys.readouterr().err == said, "one warning, however many parts are loaded"
     monkeypatch.delenv(name)
     if name.startswith(("ELASTICSEARCH_", "ELASTIC_", "KIBANA_")):
         env.write_text(f"OVERSIGHT_NAMESPACE=lab\n{name}=x\n", encoding="utf-8")
@@ -203,7 +203,7 @@ def test_names_of_other_software_are_left_alone(
     load(ElasticsearchSettings)
     assert capsys.readouterr().err == ""
     env.write_text("".join(f"{name}=x\n" for name in others), encoding="utf-8")
-    load(ElasticsearchSettings)  # a file of other software: no setting of ours is in it
+    load(ElasticsearchSettings)  # a file of other software, without any of our settings
     env.write_text("ELASTICSEARCH_HOSTS=x\nELASTICSEARCH_URL=http://127.0.0.1:9200\n", encoding="utf-8")
     with pytest.raises(
         SettingsError, match=r"ELASTICSEARCH_HOSTS in \.env.*If it belongs to other software, keep it in another file"
@@ -211,8 +211,8 @@ def test_names_of_other_software_are_left_alone(
         load(ElasticsearchSettings)
 
 
-def test_the_file_of_docker_compose_is_taken(env: Path) -> None:
-    """`make env` writes it into the folder where people type commands, too."""
+def test_the_file_of_docker_compose_is_accepted(env: Path) -> None:
+    """`make env` writes it into the folder in which users run commands."""
     import subprocess
 
     from tests.conftest import ROOT

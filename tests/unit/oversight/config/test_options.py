@@ -1,4 +1,4 @@
-"""Options of commands are made from the settings: type, default, help and variable stand in one place."""
+"""Options of commands are generated from the settings: type, default, help and variable are defined once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from watcher.settings import WatchSettings
 @option_of(OversightSettings, "model")
 @option_of(WatchSettings, "slice")
 def command(**given: Any) -> None:
-    """Print what is given."""
+    """Print the given values."""
     click.echo(repr(sorted(given.items())))
 
 
@@ -43,7 +43,7 @@ def test_the_help_of_an_option_is_that_of_the_setting_with_its_variable_and_defa
 
 
 def test_an_option_that_is_not_given_leaves_the_setting_to_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A default of the option would win over the environment."""
+    """A default of the option would override the environment."""
     assert run() == "[('model', None), ('queue_timeout_s', None), ('slice', None), ('threads', None)]\n"
     monkeypatch.setenv("OVERSIGHT_SERVE_THREADS", "7")
     assert load(ServeSettings, threads=None).threads == 7
@@ -69,7 +69,7 @@ def test_no_two_settings_share_a_variable() -> None:
 
 
 def test_every_command_for_one_installation_can_name_its_dataset() -> None:
-    """Without the option it would work on the stream of another model."""
+    """Without the option a command would use the stream of another model."""
     checked = 0
     for path, each in _commands(app, ()):
         names = {option for one in each.params for option in one.opts}

@@ -1,4 +1,4 @@
-"""Wrong settings are refused before anything runs, with the variable, its value and what is allowed."""
+"""Wrong settings are refused before anything runs, with the variable, its value and the allowed values."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from watcher.settings import WatchSettings
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No setting of the person who runs the tests gets in."""
+    """Remove the settings of the user who runs the tests."""
     import os
 
     for name in list(os.environ):
@@ -60,12 +60,12 @@ def test_an_option_of_the_command_line_wins_over_both(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("value", ["with-dash", "Upper", "", "a" * 101, "a b", "-"])
-def test_a_namespace_that_no_data_stream_takes_is_refused(value: str) -> None:
+def test_a_namespace_that_no_data_stream_accepts_is_refused(value: str) -> None:
     with pytest.raises(SettingsError, match="OVERSIGHT_NAMESPACE"):
         load(OversightSettings, namespace=value)
 
 
-def test_the_dataset_is_that_of_the_model_unless_a_person_names_one(
+def test_the_dataset_is_that_of_the_model_unless_the_user_names_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     model = write_model(tmp_path / "model.onnx", replace(ONE_SIGMOID, dataset="river"), graph=one_sigmoid())
@@ -86,7 +86,7 @@ def test_a_model_that_cannot_be_read_does_not_send_events_to_another_stream(
     assert load_installation(dataset="river").stream == "logs-oversight.river-default"
 
 
-def test_a_hint_names_the_dataset_unless_every_command_would_take_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hint_names_the_dataset_unless_every_command_would_use_it(monkeypatch: pytest.MonkeyPatch) -> None:
     load_installation()
     assert hints.run("watch") == "`oversight watch`"
     load_installation(dataset="connection")
@@ -96,14 +96,14 @@ def test_a_hint_names_the_dataset_unless_every_command_would_take_it(monkeypatch
 
 
 @pytest.mark.parametrize("value", ["with-dash", "Upper", "a" * 81, "a b", "..", ".a"])
-def test_a_dataset_that_no_data_stream_takes_is_refused(value: str) -> None:
+def test_a_dataset_that_no_data_stream_accepts_is_refused(value: str) -> None:
     with pytest.raises(SettingsError, match=r"OVERSIGHT_DATASET=.*: a dataset has 1 to 80 characters"):
         load_installation(dataset=value)
 
 
 @pytest.mark.parametrize(("given", "held"), [("", None), ("  ", None), (" abc ", "abc")])
 def test_an_empty_token_is_no_token(monkeypatch: pytest.MonkeyPatch, given: str, held: str | None) -> None:
-    """Compose files set unused variables to nothing; an empty token must neither be asked for nor sent."""
+    """Compose files set unused variables to an empty text; an empty token must neither be required nor sent."""
     monkeypatch.setenv("OVERSIGHT_ENRICH_TOKEN", given)
     token = load(OversightSettings).enrich_token
     assert (token.get_secret_value() if token else None) == held
@@ -134,7 +134,7 @@ def test_an_address_gets_its_port_and_loses_blanks(given: str, held: str) -> Non
         "http://h:1#x1y2",
     ],
 )
-def test_what_is_no_address_is_refused_in_one_line(given: str) -> None:
+def test_an_invalid_address_is_refused_in_one_line(given: str) -> None:
     with pytest.raises(SettingsError, match="ELASTICSEARCH_URL") as caught:
         load(ElasticsearchSettings, url=given)
     assert "x1y2" not in str(caught.value)
@@ -143,7 +143,7 @@ def test_what_is_no_address_is_refused_in_one_line(given: str) -> None:
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n", " "])
 def test_a_line_end_after_a_key_is_dropped(monkeypatch: pytest.MonkeyPatch, ending: str) -> None:
-    """Keys come from files, and files end in a line end; the client would print it in a traceback."""
+    """Keys come from files, and files end with a line end; the client would print the key in a traceback."""
     monkeypatch.setenv("ELASTICSEARCH_API_KEY", f"c2VjcmV0{ending}")
     key = load(ElasticsearchSettings).api_key
     assert key is not None
@@ -151,19 +151,19 @@ def test_a_line_end_after_a_key_is_dropped(monkeypatch: pytest.MonkeyPatch, endi
 
 
 @pytest.mark.parametrize("secret", ["a\nb", "ü", "a\x00b"])
-def test_a_secret_that_no_header_takes_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
+def test_a_secret_that_no_header_accepts_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
     with pytest.raises(SettingsError, match="OVERSIGHT_ENRICH_TOKEN") as caught:
         load(OversightSettings, enrich_token=secret)
     assert secret not in str(caught.value)
 
 
 @pytest.mark.parametrize("value", [float("inf"), 1e30, 0.0, -1.0])
-def test_a_time_that_no_clock_holds_is_refused(value: float) -> None:
+def test_a_time_that_no_clock_supports_is_refused(value: float) -> None:
     with pytest.raises(SettingsError, match="OVERSIGHT_WATCH_POLL_INTERVAL_S"):
         load(WatchSettings, poll_interval_s=value)
 
 
-def test_an_env_file_that_is_no_utf_8_is_named(tmp_path: Path) -> None:
+def test_an_env_file_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes("OVERSIGHT_NAMESPACE=lab".encode("utf-16"))
     with pytest.raises(SettingsError, match="not UTF-8"):
         load(OversightSettings)

@@ -1,4 +1,4 @@
-"""The console's settings say what is wrong before anything is started."""
+"""The console's settings are checked before anything starts."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def test_a_wrong_setting_is_named(
         load(ConsoleSettings)
 
 
-def test_names_are_taken_apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Commas and blanks between them."""
+def test_names_are_split(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """At commas and blanks."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OVERSIGHT_CONSOLE_HOSTS", "soc.example, desk ,")
     assert load(ConsoleSettings).host_names == ("soc.example", "desk")
 
 
 @pytest.mark.parametrize("bind", ["8602", "::1:8602", "h:99999"])
-def test_an_address_that_is_none_is_named_with_its_setting(bind: str) -> None:
+def test_an_invalid_address_is_named_with_its_setting(bind: str) -> None:
     with pytest.raises(SettingsError, match=r"^OVERSIGHT_CONSOLE_BIND=.*expected HOST:PORT such as 127\.0\.0\.1:8602"):
         listen(bind, setting="OVERSIGHT_CONSOLE_BIND", port=8602, guarded=True, remedy="")

@@ -1,6 +1,4 @@
-"""Requests get smaller when they fail, larger when they work, and a single bad document does not slow the others
-down.
-"""
+"""The batch size shrinks after failures and grows after successes; one bad document does not slow the others down."""
 
 from __future__ import annotations
 
@@ -27,7 +25,7 @@ def test_a_size_that_works_for_a_while_is_doubled_up_to_the_page() -> None:
     assert not pace.cautious
 
 
-def test_a_larger_size_that_fails_again_is_tried_later_each_time() -> None:
+def test_a_larger_size_that_fails_again_is_retried_later_each_time() -> None:
     pace = BatchSize(100)
     tries = []
     pace.failed(100)
@@ -42,7 +40,7 @@ def test_a_larger_size_that_fails_again_is_tried_later_each_time() -> None:
     assert tries == sorted(set(tries))
 
 
-def test_a_small_rest_of_a_page_says_nothing_of_the_size() -> None:
+def test_the_small_last_batch_of_a_page_does_not_count() -> None:
     pace = BatchSize(100)
     pace.failed(100)
     for _ in range(10 * GROW_AFTER):
@@ -50,8 +48,8 @@ def test_a_small_rest_of_a_page_says_nothing_of_the_size() -> None:
     assert pace.size == 50
 
 
-def test_a_single_document_that_fails_alone_leaves_the_size_of_its_neighbours() -> None:
-    """8 documents, the last one is bad: the halves before it worked."""
+def test_a_single_document_that_fails_alone_does_not_shrink_the_batch_size() -> None:
+    """Of 8 documents the last one is bad: the halves before it succeeded."""
     pace = BatchSize(8)
     pace.new_page()
     pace.failed(8)
@@ -65,7 +63,7 @@ def test_a_single_document_that_fails_alone_leaves_the_size_of_its_neighbours() 
     assert pace.size == 4
 
 
-def test_what_the_service_calls_too_many_is_tried_again_in_the_next_round() -> None:
+def test_a_batch_over_the_limit_of_the_service_is_retried_in_the_next_round() -> None:
     pace = BatchSize(20)
     pace.refused(20)
     assert pace.size == 10

@@ -13,7 +13,7 @@ from common.json_bytes import dump
 
 
 @pytest.mark.parametrize("value", ["", "soon", "-3", "nan", "inf", "Wed, 21 Oct 2015 07:28:00 GMT"])
-def test_a_retry_after_that_says_nothing_is_none(value: str) -> None:
+def test_an_invalid_retry_after_is_ignored(value: str) -> None:
     assert retry_after_s({"retry-after": value}) is None
 
 
@@ -26,6 +26,6 @@ def test_retry_after_is_seconds_or_a_date() -> None:
 
 
 @pytest.mark.parametrize("value", ["half a pair: \ud800", 2**70, "ünï", 1.5])
-def test_every_value_that_elasticsearch_gives_can_be_sent(value: object) -> None:
-    """What the fast serializer refuses arrives at the service as Elasticsearch had it."""
+def test_every_value_from_elasticsearch_can_be_sent(value: object) -> None:
+    """The service gets values that the fast serializer refuses as they are in Elasticsearch."""
     assert json.loads(dump({"source": value})) == {"source": value}

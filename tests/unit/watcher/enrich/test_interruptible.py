@@ -1,4 +1,4 @@
-"""A call is waited for, whatever comes of it; after a stop not for ever."""
+"""The watcher waits for the result or the error of a call; after a stop it waits only for the grace period."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def test_a_call_that_ends_within_the_grace_is_waited_for_after_a_stop() -> None:
     assert StopGrace(stop, 5.0).wait_for(lambda: threading.Event().wait(0.3)) is False
 
 
-def test_a_call_that_takes_longer_is_given_up() -> None:
+def test_a_call_that_takes_longer_is_abandoned() -> None:
     stop, over = threading.Event(), threading.Event()
     stop.set()
     assert StopGrace(stop, 0.1).wait_for(lambda: over.wait(WAIT_S)) is None
     over.set()
 
 
-def test_without_a_stop_there_is_no_end_of_patience() -> None:
+def test_without_a_stop_the_wait_has_no_limit() -> None:
     assert StopGrace(threading.Event(), 0.0).wait_for(lambda: threading.Event().wait(0.5)) is False

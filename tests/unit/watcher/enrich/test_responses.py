@@ -1,4 +1,6 @@
-"""Responses of the enrich service: what is not as the contract says is refused whole, and the message says why."""
+"""Responses of the enrich service: the watcher refuses the whole response if it breaks the contract, with
+the reason.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ GOOD: dict[str, Any] = {"oversight": {"prediction": {"label": "healthy"}}}
 
 
 def refusal(body: bytes, ids: list[str]) -> str:
-    """Why a response is refused."""
+    """The reason why a response is refused."""
     with pytest.raises(ProtocolError) as refused:
         parse_enriched(body, ids)
     assert "\n" not in str(refused.value)
@@ -39,8 +41,8 @@ def of(results: object) -> bytes:
         (b'{"a":' * 100_000, "nested too deeply"),
     ],
 )
-def test_json_that_no_engine_takes_is_refused(value: bytes, says: str) -> None:
-    """In a field, and beside the results, where nobody looks at it."""
+def test_json_that_no_engine_accepts_is_refused(value: bytes, says: str) -> None:
+    """In a field of a result, and in a key beside the results that no code reads."""
     in_a_field = HEAD + b'[{"id": "a", "fields": {"rule": {"name": ' + value + b"}}}]}"
     assert says in refusal(in_a_field, ["a"])
     assert refusal(HEAD + b'[], "more": ' + value + b"}", ["a"])
@@ -93,7 +95,7 @@ def test_a_response_of_another_shape_is_refused(body: bytes, says: str) -> None:
     ],
 )
 def test_a_field_that_may_not_be_written_is_named(fields: dict[str, Any], says: str) -> None:
-    """Beside a label, so that nothing else is wrong."""
+    """Beside a label, so nothing else in the response is wrong."""
     label = {"oversight.prediction.label": "healthy"}
     assert says in refusal(of([{"id": "a", "fields": {**fields, **label}}]), ["a"])
 
@@ -103,7 +105,7 @@ def test_keys_that_a_newer_service_adds_are_ignored() -> None:
     assert parse_enriched(body, ["a", "b"]).results == (GOOD, DocumentError("x", "y"))
 
 
-def test_the_model_is_known_by_its_page() -> None:
+def test_the_model_is_read_from_its_page() -> None:
     page = {"model": {"id": "m", "version": "1"}, "fields": ["kdd99.count"], "heldout": {}}
     assert parse_model(json.dumps(page).encode()) == Model("m", "1", ("kdd99.count",))
     named = {**page, "contract": {"format": 2, "dataset": "river"}}

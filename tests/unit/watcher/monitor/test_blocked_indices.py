@@ -1,4 +1,4 @@
-"""An index that takes no writes is left alone, longer each time, and is said once."""
+"""A blocked index is skipped, for longer each time, and reported once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_pause_ends_and_doubles_when_the_index_refuses_again(caplog: pytest.Lo
     assert "free disk space" in lines[0]
 
 
-def test_an_index_that_takes_a_write_is_free(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_index_that_accepts_a_write_is_no_longer_blocked(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="watcher")
     blocked = Blocked(60.0)
     blocked.refused("closed", "index_closed_exception")

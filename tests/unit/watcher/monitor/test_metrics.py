@@ -1,4 +1,4 @@
-"""The metrics of a watcher: their names are those of the page, their values those of its facts."""
+"""The metrics of a watcher: their names are those in the docs, their values come from its facts."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def get(url: str) -> tuple[int, str]:
             return error.code, error.read().decode()
 
 
-def test_every_metric_is_on_the_page_and_no_other() -> None:
+def test_the_docs_list_every_metric_and_no_other() -> None:
     with serving("127.0.0.1:0", some_facts()) as url:
         text = get(f"{url}/metrics")[1]
     served = set(re.findall(r"^# TYPE (oversight_watcher\w*)", text, re.MULTILINE))
@@ -82,7 +82,7 @@ def test_the_values_are_those_of_the_facts() -> None:
     assert found["ingest_to_prediction_seconds_count",] == 3
 
 
-def test_a_watcher_that_waits_is_alive_and_not_ready() -> None:
+def test_a_watcher_that_waits_is_live_and_not_ready() -> None:
     facts = some_facts()
     with serving("127.0.0.1:0", facts) as url:
         assert get(f"{url}/health/live")[0] == 200
@@ -107,7 +107,7 @@ def test_other_methods_are_refused(path: str) -> None:
 
 
 def test_a_client_that_disconnects_early_stops_nothing(capfd: pytest.CaptureFixture[str]) -> None:
-    """And prints nothing: the watcher's log is elsewhere."""
+    """It prints nothing either: a request is no line of the watcher's log."""
     with serving("127.0.0.1:0", some_facts()) as url:
         assert url is not None
         address = ("127.0.0.1", int(url.rpartition(":")[2]))
@@ -119,7 +119,7 @@ def test_a_client_that_disconnects_early_stops_nothing(capfd: pytest.CaptureFixt
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_port_that_is_taken_is_said_once_and_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_port_in_use_is_reported_once_and_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with serving(f"127.0.0.1:{port}", some_facts()) as url:
@@ -129,7 +129,7 @@ def test_a_port_that_is_taken_is_said_once_and_stops_nothing(caplog: pytest.LogC
     assert "OVERSIGHT_WATCH_METRICS_BIND" in lines[0]
 
 
-def test_a_heartbeat_holds_what_the_contract_names_and_nothing_else() -> None:
+def test_a_heartbeat_has_exactly_the_fields_of_the_contract() -> None:
     facts = some_facts()
     facts.waits(EndpointUnavailableError("away"))
 

@@ -1,4 +1,4 @@
-"""A training row of a document whose features are dates, booleans, numbers as words, and gaps."""
+"""A training row from a document with dates, booleans, numbers as text, and gaps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FEEDBACK = {"feedback": {"verdict": "true_positive", "label": "burst"}}
 
 
 def row(**changed: Any) -> Row | str:
-    """The row of a judged document with these values; None leaves one out."""
+    """The row of a judged document with these values; None removes one."""
     pump = {name: value for name, value in {**MIXED_QUIET["pump"], **changed}.items() if value is not None}
     return row_of(Hit("1", "stream", 0, 1, {**MIXED_QUIET, "pump": pump, "oversight": FEEDBACK}), MIXED)
 
@@ -26,8 +26,8 @@ def cells(made: Row | str) -> dict[str, str]:
     return dict(zip(csv_header(MIXED).split(","), csv_line(made).split(","), strict=True))
 
 
-def test_a_row_has_what_each_feature_is_read_from() -> None:
-    """A date in both columns of its features: whoever reads the file takes it apart again."""
+def test_a_row_has_the_source_value_of_each_feature() -> None:
+    """A date is in both columns of its features; each reader of the file splits it again."""
     assert cells(row(open=True, port=443.0)) == {
         "pressure": "4",
         "at_hour": "2026-03-02T12:30:00+00:00",
@@ -42,7 +42,7 @@ def test_a_row_has_what_each_feature_is_read_from() -> None:
     }
 
 
-def test_what_may_be_missing_is_an_empty_cell() -> None:
+def test_an_optional_missing_value_is_an_empty_cell() -> None:
     made = row(pressure=None, mode="", noise=[])
     assert {name: cells(made)[name] for name in ("pressure", "mode", "noise")} == {
         "pressure": "",
@@ -66,8 +66,8 @@ def test_a_document_that_the_model_cannot_read_makes_no_row(changed: dict[str, A
     assert row(**changed) == why
 
 
-def test_the_file_is_read_as_the_documents_were() -> None:
-    """By the commands that measure a model: `evaluate`, `convert --rows`."""
+def test_the_file_is_read_like_the_documents() -> None:
+    """By the commands that evaluate a model: `evaluate`, `convert --rows`."""
     made = [cells(each) for each in (row(), row(open=True, pressure=None, port=22))]
     batch = Batch(first=1, size=2, columns={name: [each[name] for each in made] for name in made[0]})
     read = labelled_rows([batch], MIXED, label="label")

@@ -1,4 +1,4 @@
-"""When whole documents are read, and when only the fields that are needed."""
+"""When the watcher reads whole documents, and when only the needed fields."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def page(n_bytes: int, count: int = 100) -> list[Hit]:
     return [Hit("index", str(number), 1, 1, {"x": "y" * n_bytes}) for number in range(count)]
 
 
-def test_the_first_page_is_small_since_nobody_knows_how_large_its_documents_are() -> None:
+def test_the_first_page_is_small_because_the_size_of_its_documents_is_unknown() -> None:
     reading = Reading()
     assert reading.whole
     assert reading.size(1_000) == FEW
@@ -27,7 +27,7 @@ def test_small_documents_are_read_whole_in_full_pages() -> None:
 
 
 def test_large_documents_are_not_read_whole_for_a_while() -> None:
-    """A page of them would fill the memory; after many pages a small one looks again."""
+    """A page of them would fill the memory; after many pages the watcher tries a small one."""
     reading = Reading()
     reading.saw(page(1_500), whole=True)
     reading.saw(page(2 * SMALL_BYTES), whole=True)
@@ -39,11 +39,11 @@ def test_large_documents_are_not_read_whole_for_a_while() -> None:
     assert reading.size(1_000) == FEW
 
 
-def test_after_a_page_above_the_limit_as_few_are_read_as_had_arrived_then_twice_as_many_each_time() -> None:
-    """The engine makes a page in its heap before it sends it: half of a far too large one would still be too large for
-    it.
+def test_after_a_page_above_the_limit_the_size_starts_small_and_doubles() -> None:
+    """The engine builds a page in its heap before it sends it, so half of a far too large page would still be too
+    large.
 
-    It also keeps what is updated together: about 32 MB, here 800 documents of 42 KB.
+    The engine also holds the documents of one bulk update: about 32 MB, here 800 documents of 42 KB.
     """
     reading = Reading()
     assert reading.too_large(1_000, 99, 4 * MIB, whole=True)
@@ -66,7 +66,7 @@ def test_a_single_document_above_the_limit_cannot_be_read_in_parts() -> None:
 
 
 def test_documents_of_5_mb_are_updated_a_few_at_a_time() -> None:
-    """Their fields are small, but an update reads and writes each one whole."""
+    """Their fields are small, but an update reads and writes each document as a whole."""
     reading = Reading()
     reading.too_large(20, 0, 4 * MIB, whole=True)
     for _ in range(20):

@@ -1,4 +1,4 @@
-"""A hit is fresh, stale, quarantined or looping, and never two of them."""
+"""A hit is exactly one of fresh, stale, quarantined and looping."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ def test_an_unknown_document_is_fresh() -> None:
     assert kind(Memory(), hit(3), 0.0) == "fresh"
 
 
-def test_what_the_search_does_not_show_yet_is_stale() -> None:
-    """Our write has number 9; the search still shows 3."""
+def test_a_hit_older_than_our_write_is_stale() -> None:
+    """Our write has number 9; the search still shows number 3."""
     memory = Memory()
     memory.wrote([(hit(3), 9)], 0.0)
     assert kind(memory, hit(3), 1.0) == "stale"
     assert kind(memory, hit(3, index="another"), 1.0) == "fresh"
 
 
-def test_a_stale_hit_is_not_believed_for_ever() -> None:
-    """An index that was made anew counts from 0 again."""
+def test_a_hit_does_not_stay_stale_for_ever() -> None:
+    """A recreated index counts from 0 again."""
     memory = Memory()
     memory.wrote([(hit(3), 9)], 0.0)
     assert kind(memory, hit(3), STALE_S + 1) == "fresh"
 
 
-def test_what_another_writer_did_after_us_is_fresh() -> None:
+def test_a_later_write_of_another_writer_is_fresh() -> None:
     memory = Memory()
     memory.wrote([(hit(3), 9)], 0.0)
     assert kind(memory, hit(12), 1.0) == "fresh"
@@ -48,21 +48,21 @@ def test_a_lost_race_is_stale_until_the_search_shows_the_other_write() -> None:
     assert kind(memory, hit(4), 1.0) == "fresh"
 
 
-def test_a_search_that_was_refreshed_shows_nothing_stale() -> None:
+def test_after_a_refresh_no_hit_is_stale() -> None:
     memory = Memory()
     memory.lost(hit(3), 0.0)
     assert memory.admit([hit(3)], 1.0, stale_s=0.0).fresh == [hit(3)]
 
 
-def test_a_race_that_is_lost_twice_against_the_same_write_is_none() -> None:
-    """The engine shows a document and denies it when it is to be written."""
+def test_two_conflicts_with_the_same_write_are_no_race() -> None:
+    """The search returns a document that the engine cannot find for a write."""
     memory = Memory()
     assert not memory.lost(hit(3), 0.0)
     assert not memory.lost(hit(5), 1.0)
     assert memory.lost(hit(5), 2.0)
 
 
-def test_our_own_write_that_is_still_pending_loops_once_and_is_quarantined_then() -> None:
+def test_our_own_write_that_is_still_pending_loops_once_and_then_is_quarantined() -> None:
     memory = Memory()
     memory.wrote([(hit(3), 9)], 0.0)
     assert kind(memory, hit(9), 1.0) == "looping"
@@ -74,7 +74,7 @@ def test_a_quarantined_document_is_tried_again_after_pauses_that_grow() -> None:
     assert memory.quarantine(hit(3), 0.0)
     assert kind(memory, hit(3), QUARANTINE_S - 1) == "quarantined"
     assert kind(memory, hit(3), QUARANTINE_S + 1) == "fresh"
-    assert not memory.quarantine(hit(3), QUARANTINE_S + 1)  # known already: it is not reported again
+    assert not memory.quarantine(hit(3), QUARANTINE_S + 1)  # it is known already, so it is not reported again
     assert kind(memory, hit(3), 2.5 * QUARANTINE_S) == "quarantined"
     assert kind(memory, hit(3), 3.1 * QUARANTINE_S) == "fresh"
 

@@ -1,4 +1,4 @@
-"""Slices as people and engines count them, and parts of parts."""
+"""Slices in the numbering of users and of engines, and parts of parts."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import pytest
 from watcher.read.slices import MAX_PARTS, Slice, combined, parse_slice
 
 
-def test_a_slice_is_counted_from_one_by_people_and_from_zero_by_engines() -> None:
+def test_users_count_slices_from_one_and_engines_from_zero() -> None:
     assert parse_slice(" 2/3 ") == Slice(1, 3)
     assert str(Slice(1, 3)) == "2/3"
 
 
 @pytest.mark.parametrize("text", ["", "2", "0/3", "4/3", "a/b", "1/65", "-1/3", "1/2/3"])
-def test_what_is_no_slice_is_refused_with_an_example(text: str) -> None:
+def test_an_invalid_slice_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match="such as 2/3"):
         parse_slice(text)
 
@@ -29,5 +29,5 @@ def test_a_part_of_everything_is_that_part_and_one_of_one_is_everything() -> Non
     assert combined(None, Slice(0, 1)) is None
 
 
-def test_more_parts_than_an_engine_allows_are_left_whole() -> None:
+def test_more_parts_than_an_engine_allows_are_not_split() -> None:
     assert combined(Slice(1, 64), Slice(1, 16), Slice(3, 16)) == Slice(17, MAX_PARTS)

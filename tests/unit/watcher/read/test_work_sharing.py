@@ -1,4 +1,4 @@
-"""Conflicts send a watcher to slices in an order of its own; after them it reads everything again."""
+"""After conflicts a watcher reads slices in its own order; after the last slice it reads everything again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def test_alone_everything_is_read() -> None:
     assert share.next_round() is None
 
 
-def test_the_conflicts_that_analysts_make_change_nothing() -> None:
+def test_the_few_conflicts_with_analysts_change_nothing() -> None:
     assert not is_contended(AT_LEAST - 1, AT_LEAST - 1)
     assert not is_contended(100, 1_000)
 
@@ -36,7 +36,7 @@ def test_two_watchers_take_the_slices_in_different_orders() -> None:
     assert orders[0] != orders[1]
 
 
-def test_a_slice_in_which_another_is_at_work_is_left_for_the_next_one() -> None:
+def test_a_slice_that_another_watcher_works_on_is_left_for_the_next_one() -> None:
     share = Share(random.Random(1))
     share.split()
     first = share.next_round()
@@ -47,7 +47,7 @@ def test_a_slice_in_which_another_is_at_work_is_left_for_the_next_one() -> None:
 
 
 def test_after_a_fault_everything_is_read() -> None:
-    """Whatever the reason was: an engine that knows no slices goes on without them."""
+    """Whatever the fault was: an engine without slices must be read without them."""
     share = Share(random.Random(1))
     share.split()
     share.next_round()

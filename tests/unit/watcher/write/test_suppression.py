@@ -1,4 +1,4 @@
-"""Rules of suppression: what a line says, and which alerts it keeps quiet."""
+"""Suppression rules: how a line is read, and which alerts it hides."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def suppressed_by(text: str, source: dict[str, Any], *, at: datetime = NOON, tmp
     assert (fields["event.kind"] == "event") == (name is not None) == fields.get("oversight.suppressed", False)
     assert {key: value for key, value in fields.items() if not key.startswith(("event.kind", "oversight.supp"))} == {
         key: value for key, value in before.items() if key != "event.kind"
-    }, "the prediction is written in full"
+    }, "the whole prediction is written"
     return None if name is None else str(name)
 
 
@@ -69,11 +69,13 @@ def suppressed_by(text: str, source: dict[str, Any], *, at: datetime = NOON, tmp
         ("user.id: alice; until: 2026-05-31", {"user": {"id": "alice"}}, False),
     ],
 )
-def test_a_rule_fits_where_all_its_conditions_do(rule: str, source: dict[str, Any], fits: bool, tmp_path: Path) -> None:
+def test_a_rule_matches_if_all_its_conditions_match(
+    rule: str, source: dict[str, Any], fits: bool, tmp_path: Path
+) -> None:
     assert suppressed_by(rule, source, tmp_path=tmp_path) == (rule if fits else None)
 
 
-def test_the_first_rule_that_fits_gives_its_name(tmp_path: Path) -> None:
+def test_the_first_matching_rule_gives_its_name(tmp_path: Path) -> None:
     text = "# scanners\n\nuser.id: bob\nuser.id: alice; name: load test  # ticket 12\nuser.id: alice\n"
     assert suppressed_by(text, {"user": {"id": "alice"}}, tmp_path=tmp_path) == "load test"
 
@@ -91,7 +93,7 @@ def test_the_first_rule_that_fits_gives_its_name(tmp_path: Path) -> None:
         ("user.id: a; until: tomorrow", "`until: tomorrow` is not a date; expected one such as 2026-12-31"),
     ],
 )
-def test_a_line_that_is_no_rule_is_named(line: str, says: str) -> None:
+def test_an_invalid_line_is_named(line: str, says: str) -> None:
     with pytest.raises(SettingsError) as refused:
         parse(f"user.id: fine\n{line}\n", "rules")
     assert says in str(refused.value)
@@ -99,7 +101,7 @@ def test_a_line_that_is_no_rule_is_named(line: str, says: str) -> None:
     assert "\n" not in str(refused.value)
 
 
-def test_only_alerts_are_touched(tmp_path: Path) -> None:
+def test_only_alerts_are_changed(tmp_path: Path) -> None:
     file = tmp_path / "rules"
     file.write_text("user.id: alice\n", encoding="utf-8")
     results: list[Result] = [{"event": {"kind": "event"}}, DocumentError("missing_feature", "it is missing", "x")]
@@ -115,7 +117,7 @@ def test_without_a_file_nothing_is_fetched_or_changed() -> None:
 
 
 def test_a_changed_file_counts_at_once_and_a_bad_one_never(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """An editor's slip must not let all alerts of a scanner through, nor stop the watcher."""
+    """An error in the file must neither let all alerts of a scanner through nor stop the watcher."""
     file = tmp_path / "rules"
     file.write_text("user.id: alice\n", encoding="utf-8")
     rules = Suppression(file, look_s=0.0)
@@ -141,6 +143,6 @@ def test_a_changed_file_counts_at_once_and_a_bad_one_never(tmp_path: Path, caplo
     assert quiet() == [False, True]
 
 
-def test_a_file_that_is_not_there_is_an_error_at_the_start(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"OVERSIGHT_SUPPRESS=.*cannot be read"):
         Suppression(tmp_path / "nothing")
