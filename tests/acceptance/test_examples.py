@@ -197,6 +197,7 @@ def shape(value: Any) -> Any:
 
 
 def test_the_comparison_ignores_digits_but_not_words() -> None:
+    """A line of the page may have other numbers in the output, but not other words."""
     assert missing_lines(["accuracy 0.95 on 171 rows"], ["accuracy 1 on 5,171 rows"]) == []
     assert missing_lines(["accuracy 0.95"], ["precision 0.95"]) == ["accuracy 0.95"]
     assert shape({"hits": [{"score": 1.5}]}) != shape({"hits": [{"score": "1.5"}]})

@@ -59,7 +59,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_wheel_contains_only_the_product(wheel: Path) -> None:
-    """It has no tests, page generators or benchmarks."""
+    """It has no tests, page generators or benchmarks. Every package except `models` and `oversight` is in `OURS`:
+    Oversight imports these before packages of the user with the same name.
+    """
     with zipfile.ZipFile(wheel) as archive:
         folders = {name.split("/")[0] for name in archive.namelist()}
     assert {name for name in folders if not name.endswith(".dist-info")} == PRODUCT

@@ -27,6 +27,7 @@ USUAL = st.fixed_dictionaries(
 
 @given(pages=st.lists(SOURCES | USUAL, min_size=1, max_size=4))
 def test_a_page_equals_its_documents_one_by_one(pages: list[dict[str, Any]]) -> None:
+    """Choosing the features of a whole page gives the same as choosing them for each document."""
     assert features(pages, FIELDS) == [features([source], FIELDS)[0] for source in pages]
 
 
