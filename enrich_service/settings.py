@@ -62,7 +62,7 @@ class ServeSettings(ServerSettings):
     cache_bytes: int = Field(
         DEFAULT_CACHE_BYTES,
         ge=0,
-        description="Bytes of cache in each worker process for predictions of repeated documents, as in a flood; "
+        description="Bytes of cache in each worker process for predictions of repeated alerts, as in a flood; "
         "0: no cache.",
     )
     tls_client_ca: Path | None = Field(

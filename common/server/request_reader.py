@@ -141,12 +141,12 @@ class Sized:
 
     def feed(self, data: bytes) -> bool:
         """Add what arrived. True: the body is complete."""
-        content = data[: self.missing]
-        self._content += content
-        self.missing -= len(content)
-        self.size += len(content)
+        taken = min(len(data), self.missing)
+        self._content += data if taken == len(data) else data[:taken]
+        self.missing -= taken
+        self.size += taken
         if not self.too_long:
-            self.rest += data[len(content) :]
+            self.rest += data[taken:]
         return not self.missing
 
 

@@ -1,4 +1,4 @@
-"""Keep results of earlier documents: in a flood, one connection comes thousands of times.
+"""Keep results of flagged documents: in a flood, one connection comes thousands of times.
 
 The key is the text of a document's fields as the client sent it, so a known document is not even decoded. A cache
 belongs to one model. When it is full, it drops its older half at once.

@@ -3,7 +3,7 @@
 Page ──▶ cache ──▶ features ──▶ predictions ──▶ reasons of the flagged ──▶ Result(id, fields)
            │          │            │                                        ▲
            │          └────────────┴─ the document is wrong ──▶ Result(id, error)
-           └─ the same fields came before ──────────────────────────────────┘
+           └─ flagged, and the same fields came before ─────────────────────┘
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Enricher:
             errors = {new[place]: error for place, error in faults.items()}
             for place, known in fresh.items():
                 found[new[place]] = known
-            self._cache.put((sources[place], known) for place, known in fresh.items())
+            self._cache.put((sources[place], known) for place, known in fresh.items() if _is_flagged(known))
         if self._on_enriched is not None and len(errors) < len(found):
             self._on_enriched([known for known in found if known is not None], len(found) - len(new))
         return [
@@ -91,6 +91,11 @@ class Enricher:
         fields = self._partial.of(predictions, kinds, reasons)
         known = map(Known, fields, kinds, row_keys(rows.numeric, rows.categorical))
         return dict(zip(rows.index.tolist(), known, strict=True)), rows.errors
+
+
+def _is_flagged(known: Known) -> bool:
+    """Whether a document has an alert or the verdict `unknown`. Floods repeat these, and their reasons cost most."""
+    return not known.kind.harmless or known.kind.unknown
 
 
 def _fault(error: DocumentError) -> Fault:

@@ -212,13 +212,17 @@ def test_a_wrong_value_fails_one_document(answers: Enrich, source: dict[str, Any
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_repeated_document_gets_the_same_answer(tmp_path: Path, name: str) -> None:
-    """From the cache: the second request computes nothing."""
-    n_cached: list[int] = []
-    enricher = Enricher(load(write_task(tmp_path, name)), on_enriched=lambda _known, cached: n_cached.append(cached))
-    first, second = (enriched(enricher, EXAMPLES[name]) for _ in range(2))
-    assert first == second
-    assert n_cached == [0, 1]
+def test_a_repeated_alert_gets_the_same_answer_from_the_cache(tmp_path: Path, name: str) -> None:
+    """A repeated quiet document is computed again."""
+    quiet = EXAMPLES[name]
+    changes = {"port": 22} if name == "mixed" else BOTH["pump"]
+    alert = {**quiet, "pump": {**quiet["pump"], **changes}}
+    cached: list[int] = []
+    enricher = Enricher(load(write_task(tmp_path, name)), on_enriched=lambda _known, n: cached.append(n))
+    for document in (quiet, alert):
+        first, second = (enriched(enricher, document) for _ in range(2))
+        assert first == second
+    assert cached == [0, 0, 0, 1]
 
 
 @pytest.mark.parametrize(("active", "shadow"), [("regression", "regression"), ("one sigmoid", "reconstruction")])
