@@ -33,7 +33,7 @@ def started(name, *pids):
     (HERE / f"{name}.draft").rename(HERE / f"{name}.json")
 
 def daemon(**environment):
-    """A process that only its environment leads to: no parent, a session of its own."""
+    """A process that only its environment identifies: without a parent, in its own session."""
     program = "from subprocess import *; import sys; "
     program += "print(Popen(sys.argv[1:], start_new_session=True, stdout=DEVNULL).pid)"
     words = [sys.executable, "-W", "ignore", "-c", program, *SLEEP]
@@ -150,7 +150,7 @@ def test_nothing_is_left_when_a_worker_is_killed_and_the_run_continues(run: Run)
     assert psutil.pid_exists(later)
 
 
-def test_what_is_left_at_the_end_is_named_and_fails_the_run(run: Run) -> None:
+def test_a_left_process_is_named_and_fails_the_run(run: Run) -> None:
     """A test that times out ends its processes. A server that all tests share is no leftover, and ends as well."""
     out, _ = run.start(LEAVES, "--timeout", "3").communicate()
     assert run.process is not None
@@ -170,7 +170,7 @@ def test_a_test_that_no_signal_reaches_ends_with_its_processes(run: Run) -> None
     assert until(lambda: gone(run.pids("all")))
 
 
-def test_a_daemon_alone_fails_a_run_whose_tests_pass(run: Run) -> None:
+def test_a_left_daemon_fails_a_run_whose_tests_pass(run: Run) -> None:
     out, _ = run.start("def test_it(): started('daemon', daemon())").communicate()
     assert "1 passed" in out
     assert run.process is not None

@@ -92,7 +92,7 @@ def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield found
 
 
-def test_a_thousand_silent_clients_delay_nobody(target: Target) -> None:
+def test_a_thousand_silent_clients_do_not_delay_others(target: Target) -> None:
     """Health and ordinary requests from the same address are answered within a second."""
     before = target.at_rest()
     with silent_clients(target.url, SILENT, tls=target.tls):

@@ -67,7 +67,7 @@ def test_a_file_of_keras_3(form: str, tmp_path: Path) -> None:
 
 
 def test_the_same_model_gives_the_same_bytes_from_both_kinds_of_file(tmp_path: Path) -> None:
-    """A look-up table has no order of its own."""
+    """A look-up table has no order."""
     model = named(keras)
     contents = set()
     for name in ("mine.keras", "mine.h5"):
@@ -161,7 +161,7 @@ def test_a_saved_model_that_would_write_a_file_is_refused_unread(kind: Any, tmp_
     assert not target.exists()
 
 
-def test_the_list_of_pure_operations_names_operations_of_tensorflow_and_none_that_touches_a_file() -> None:
+def test_the_list_of_pure_operations_has_only_operations_without_file_access() -> None:
     known = {name for name in dir(tf.raw_ops) if not name.startswith("_")}
     assert not PURE - known
     touching = (

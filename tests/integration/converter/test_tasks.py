@@ -134,7 +134,7 @@ def test_a_regression_gives_its_value(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("measure", "layer"), [("mse", "scaled"), ("mae", "scaled"), ("mse", "raw")])
-def test_an_autoencoder_gives_its_error_and_what_deviates(measure: Any, layer: str, tmp_path: Path) -> None:
+def test_an_autoencoder_gives_its_error_and_its_deviations(measure: Any, layer: str, tmp_path: Path) -> None:
     """Compared with the layer that it was trained to rebuild: most models see scaled numbers."""
     model = ending_in(layers.Dense(3))
     contract = replace(PUMPS, task="anomaly", score=ScoreOutput(0.3, measure=measure, compared_with=layer))

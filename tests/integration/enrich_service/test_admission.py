@@ -85,7 +85,7 @@ def test_a_flood_is_answered_only_with_200_and_503(small: Service) -> None:
     assert len(small.workers()) == 1
 
 
-def test_the_watchers_client_is_told_to_wait(small: Service) -> None:
+def test_the_watchers_client_gets_a_time_to_wait(small: Service) -> None:
     """The client treats a full queue as a server fault with a time to wait: documents stay pending."""
 
     waits_s: list[float] = []

@@ -94,7 +94,7 @@ def test_no_document_is_sent_unless_both_sides_trust_each_other(
     assert ask(secure, folder).model.id == "turbine"
 
 
-def test_connections_without_tls_harm_nobody(secure: Service, folder: Path) -> None:
+def test_connections_without_tls_do_no_harm(secure: Service, folder: Path) -> None:
     """Plain HTTP, garbage, and a handshake that stops halfway: no traceback in the log, and the next client
     is served.
     """

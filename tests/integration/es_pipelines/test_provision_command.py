@@ -72,7 +72,7 @@ def test_a_plan_says_exactly_what_the_next_run_does(es: Elasticsearch, provision
 
 
 @ON_THE_EMBEDDED
-def test_a_plan_shows_what_changes_where_and_how_to_do_it(provision: Type, installation: str) -> None:
+def test_a_plan_shows_each_change_and_the_command_for_it(provision: Type, installation: str) -> None:
     """Another model changes its pipelines: each diff shows where, and the last line is the command to run."""
     first = _lines(provision("--plan"))
     assert ["create", "pipeline", f"oversight-router-{installation}"] in [line[:3] for line in first]

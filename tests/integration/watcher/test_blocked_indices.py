@@ -36,7 +36,7 @@ def two(es: Elasticsearch, namespace: str) -> Iterator[tuple[Place, Place, Place
     ],
     indirect=["engine_url"],
 )
-def test_a_blocked_index_is_left_alone_and_the_others_are_enriched(
+def test_a_blocked_index_is_skipped_and_the_others_are_enriched(
     two: tuple[Place, Place, Place], service: str, caplog: pytest.LogCaptureFixture, block: str
 ) -> None:
     """As on a full disk: its documents stay pending, one ERROR names it, and they are enriched once the
@@ -75,7 +75,7 @@ def test_a_run_with_an_end_names_the_index_that_refuses_writes(two: tuple[Place,
     assert f"{full.index} (cluster_block_exception: it is blocked" in totals.trouble
 
 
-def test_an_index_that_is_deleted_meanwhile_does_not_stop_the_rest(
+def test_an_index_that_is_deleted_during_a_run_does_not_stop_the_others(
     two: tuple[Place, Place, Place], service: str
 ) -> None:
     going, staying, both = two

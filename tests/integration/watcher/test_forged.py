@@ -207,7 +207,7 @@ class TestDataStream:
             refuse_forgery(source)
             assert source["oversight"]["status"] == "failed"
 
-    def test_the_request_that_check_prints_finds_what_it_counted(self, opensearch_stream: Place) -> None:
+    def test_the_request_that_check_prints_finds_the_counted_documents(self, opensearch_stream: Place) -> None:
         es, stream = opensearch_stream.es, opensearch_stream.index
         es.indices.put_settings(index=stream, settings={"index.final_pipeline": "_none"})
         ship(

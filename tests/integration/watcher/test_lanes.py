@@ -80,7 +80,7 @@ def test_slices_over_machines_share_the_work(place: Place, service: str) -> None
     assert first.outcomes[DocumentOutcome.CONFLICT] + second.outcomes[DocumentOutcome.CONFLICT] == 0
 
 
-def test_a_slice_without_a_running_watcher_is_taken_by_another(place: Place, service: str) -> None:
+def test_another_watcher_takes_a_slice_without_a_running_watcher(place: Place, service: str) -> None:
     """The documents arrived in January, so all are old enough for another slice."""
     place.put(events(60))
     with place.watching(service, slice="2/3", page_size=10) as totals:

@@ -38,7 +38,7 @@ def test_a_change_between_reading_and_writing_survives(place: Place, service: st
 
 
 @on_two
-def test_a_document_that_is_replaced_meanwhile_is_not_touched(place: Place, service: str, engine_url: str) -> None:
+def test_a_document_that_is_replaced_in_between_is_not_changed(place: Place, service: str, engine_url: str) -> None:
     """The watcher leaves a document alone that is no longer pending."""
     place.put(events(3))
     replaced: dict[str, Any] = {"oversight": {"status": "failed"}, "error": {"type": "by_hand"}}
@@ -52,7 +52,7 @@ def test_a_document_that_is_replaced_meanwhile_is_not_touched(place: Place, serv
     assert place.sources()["doc-1"] == replaced
 
 
-def test_a_document_that_is_deleted_meanwhile_does_not_come_back(place: Place, service: str, engine_url: str) -> None:
+def test_a_document_that_is_deleted_in_between_is_not_recreated(place: Place, service: str, engine_url: str) -> None:
     place.put(events(3))
 
     def other_writer(number: int) -> None:

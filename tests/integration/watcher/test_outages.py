@@ -133,7 +133,7 @@ def test_a_watcher_waits_for_an_index_that_matches_its_pattern(
 
 @on_two
 def test_a_recreated_index_is_not_taken_for_the_old_one(place: Place, service: str) -> None:
-    """Its sequence numbers start from 0 again, and its documents are enriched all the same."""
+    """Its sequence numbers start from 0 again, and its documents are still enriched."""
     place.put(events(5))
     with place.watching(service):
         wait_until(lambda: place.count("enriched") == 5, "the first predictions")

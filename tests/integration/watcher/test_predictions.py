@@ -58,7 +58,7 @@ def test_the_time_of_the_verdict_is_now(place: Place, service: str) -> None:
 
 
 @on_two
-def test_a_document_that_the_service_refuses_fails_alone(place: Place, service: str) -> None:
+def test_only_the_document_that_the_service_refuses_fails(place: Place, service: str) -> None:
     broken = event(1, turbine={"temperature_c": "hot", "vibration_mm_s": 1.0, "state": {"mode": "steady"}})
     missing = event(2, turbine={"vibration_mm_s": 1.0, "state": {"mode": "steady"}})
     place.put({**events(20), "broken": broken, "missing": missing})

@@ -150,7 +150,7 @@ def test_a_foreign_field_in_the_place_of_our_object_is_never_replaced(
     assert "1 document cannot be written" in str(foreign.watch(service).trouble)
 
 
-def test_a_feature_with_invalid_text_fails_alone(place: Place, service: str, engine_url: str) -> None:
+def test_only_the_document_with_invalid_text_fails(place: Place, service: str, engine_url: str) -> None:
     """Only Elasticsearch accepts half a surrogate pair as JSON; the rest of the page is enriched."""
     place.put(events(20))
     body = (

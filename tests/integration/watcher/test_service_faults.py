@@ -171,7 +171,7 @@ def test_a_new_model_with_other_fields_is_used(place: Place, proxy: FaultProxy) 
     assert place.versions() == {2}
 
 
-def test_a_document_that_makes_its_whole_request_fail_is_failed_alone(place: Place, proxy: FaultProxy) -> None:
+def test_only_the_document_that_makes_its_request_fail_is_failed(place: Place, proxy: FaultProxy) -> None:
     """The service refuses the request; the watcher bisects it until it has found the failing document."""
     place.put(events(30))
 

@@ -61,7 +61,7 @@ def test_raw_lines_become_predictions(stream: Place, service: str) -> None:
     assert [failure.count for failure in status.failures] == [1]
 
 
-def test_what_the_pipeline_wrote_is_still_there_after_the_prediction(stream: Place, service: str) -> None:
+def test_the_fields_of_the_pipeline_stay_after_the_prediction(stream: Place, service: str) -> None:
     """A prediction adds fields; it removes neither the raw line nor the fields of the pipeline."""
     send(stream, 0, 3)
     before = stream.sources()

@@ -241,7 +241,7 @@ def test_no_secret_travels_in_plain_text() -> None:
             assert not (name.endswith(("_URL", "_HOSTS")) and value.startswith("http:"))
 
 
-def test_the_image_gets_every_package_of_ours_and_its_own_lock() -> None:
+def test_the_image_gets_each_of_our_packages_and_its_own_lock() -> None:
     folders = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "benchmarks"}
     assert folders
     assert not [folder for folder in folders if f"COPY {folder} {folder}\n" not in DOCKERFILE]

@@ -84,7 +84,7 @@ def test_make_env_runs_it(tmp_path: Path) -> None:
     assert set(_run(tmp_path / ".env")[1]) >= NEEDED
 
 
-def test_the_file_holds_no_name_that_a_command_on_this_machine_would_take_for_a_setting(tmp_path: Path) -> None:
+def test_the_file_has_no_name_that_a_local_command_would_read_as_a_setting(tmp_path: Path) -> None:
     _, found = _run(tmp_path / ".env")
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
     assert compose["services"]

@@ -122,7 +122,7 @@ def test_no_module_prints_without_the_filter() -> None:
     assert not found
 
 
-def test_the_walk_over_the_modules_finds_what_it_forbids(tmp_path: Path) -> None:
+def test_the_check_of_the_modules_finds_forbidden_output(tmp_path: Path) -> None:
     module = tmp_path / "bad.py"
     module.write_text(
         "from rich.console import Console\nimport os, sys\nfrom click import secho\n"

@@ -73,7 +73,7 @@ def _oversight(python: Path | str, environment: Mapping[str, str], folder: Path,
     return done.returncode, done.stdout, done.stderr
 
 
-def test_an_older_version_refuses_what_a_newer_one_wrote_and_changes_nothing(
+def test_an_older_version_refuses_the_resources_of_a_newer_one_and_changes_nothing(
     es: Elasticsearch, engine_url: str, installation: str, older: Path, tmp_path: Path
 ) -> None:
     environment = {"ELASTICSEARCH_URL": engine_url, "OVERSIGHT_NAMESPACE": installation, "PYTHONPATH": ""}

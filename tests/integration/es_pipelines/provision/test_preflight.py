@@ -321,7 +321,9 @@ def test_foreign_resources_with_our_names_are_all_named_and_never_touched(
 
 
 @ON_THE_EMBEDDED
-def test_what_a_newer_oversight_wrote_is_not_downgraded(es: Elasticsearch, engine_url: str, installation: str) -> None:
+def test_resources_of_a_newer_oversight_are_not_downgraded(
+    es: Elasticsearch, engine_url: str, installation: str
+) -> None:
     """An old command on some machine must not undo an upgrade; the same content is no problem."""
     provision(es, KDD99, namespace=installation)
     name = f"oversight-fields-{installation}"

@@ -87,9 +87,7 @@ FAILURES: list[tuple[tuple[int, Any], str]] = [
 
 
 @pytest.mark.opensearch
-def test_what_the_failure_store_kept_is_data_as_well(
-    streams: Elasticsearch, opensearch_url: str, standing: str
-) -> None:
+def test_events_in_the_failure_store_are_data_too(streams: Elasticsearch, opensearch_url: str, standing: str) -> None:
     """Only the failure store has the events that the mapping refused; it goes with the stream, and a normal count
     misses it.
     """

@@ -106,7 +106,7 @@ def test_the_watcher_predicts_writes_heartbeats_and_counts_the_queue(
     assert keys["watcher"].info()["cluster_uuid"]
 
 
-def test_the_shipper_ships_and_finds_what_is_stored_when_its_registry_is_lost(
+def test_the_shipper_ships_and_finds_the_stored_events_without_its_registry(
     keys: dict[str, Elasticsearch], admin: Elasticsearch, place: Place, tmp_path: Path
 ) -> None:
     """The pipeline is empty, because this engine has no processors."""
@@ -120,7 +120,7 @@ def test_the_shipper_ships_and_finds_what_is_stored_when_its_registry_is_lost(
     assert len(place.all()) == before + 30
 
 
-def test_a_shipper_that_may_not_read_ships_each_line_once_and_says_what_it_cannot_exclude(
+def test_a_shipper_without_read_privilege_ships_each_line_once_and_warns_of_duplicates(
     admin: Elasticsearch, secured_url: str, place: Place, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     admin.indices.put_settings(index=STREAM, settings={"default_pipeline": f"oversight-router-{NAMESPACE}"})

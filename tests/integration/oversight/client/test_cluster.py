@@ -97,7 +97,7 @@ def test_a_path_that_does_not_exist() -> None:
 
 
 @pytest.mark.parametrize("page", [(b"<html>It works!</html>", "text/html"), (b"{}", "application/json")])
-def test_a_gateways_page_is_never_taken_for_a_response_of_elasticsearch(
+def test_a_gateways_page_is_never_read_as_a_response_of_elasticsearch(
     embedded_url: str, page: tuple[bytes, str]
 ) -> None:
     """It has status 200 after the client has verified the server: as a response it would end a watcher, or find

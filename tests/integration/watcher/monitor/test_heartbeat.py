@@ -62,7 +62,7 @@ def test_a_watcher_is_alive_for_three_intervals_unless_its_heartbeat_says_stoppe
     assert (found["new"].host, found["new"].pid) == ("here", 17)
 
 
-def test_a_watcher_is_seen_before_it_counts_what_is_pending(engine_url: str, beats: str) -> None:
+def test_the_first_heartbeat_comes_before_the_count_of_pending_documents(engine_url: str, beats: str) -> None:
     """On a busy engine a search takes seconds, and `oversight status` must show the watcher meanwhile."""
     config = watch_run(stream_name(beats), "http://127.0.0.1:9", once=False, namespace=beats, heartbeat_s=10.0)
     facts = Facts(config, totals=Totals(), breaker=Breaker(), blocked=Blocked(60.0))

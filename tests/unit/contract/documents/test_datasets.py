@@ -32,7 +32,7 @@ def test_any_other_text_is_no_dataset(name: str) -> None:
 
 
 @pytest.mark.parametrize("index", ["metrics-x-lab", "logs-oversight.river-lab,other", "logs-oversight.*-lab", "alias"])
-def test_no_other_index_is_taken_for_a_stream(index: str) -> None:
+def test_no_other_index_counts_as_a_stream(index: str) -> None:
     assert dataset_of(index) is None
 
 
@@ -49,7 +49,7 @@ def test_no_other_index_is_taken_for_a_stream(index: str) -> None:
         ("logs-oversight.River-lab", False),
     ],
 )
-def test_every_dataset_of_ours_is_recognised_by_its_index(index: str, *, ours: bool) -> None:
+def test_each_of_our_datasets_is_recognised_by_its_index(index: str, *, ours: bool) -> None:
     """In any other index the watcher writes only below `oversight.*`."""
     assert (OUR_INDEX.fullmatch(index) is not None) is ours
 

@@ -137,7 +137,7 @@ def tensors_of(pressure: Any) -> dict[str, Any]:
     }
 
 
-def test_a_tensor_may_lack_what_a_document_may_lack(tmp_path: Path) -> None:
+def test_a_tensor_may_lack_the_values_that_a_document_may_lack(tmp_path: Path) -> None:
     client = create_app(load(write_task(tmp_path, "mixed")), ServeSettings()).test_client()
     given, missing = (client.post("/v2/models/pump/infer", json=tensors_of(value)) for value in (4.0, None))
     assert np.argmax(given.get_json()["outputs"][0]["data"]) == 0

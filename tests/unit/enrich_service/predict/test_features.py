@@ -220,7 +220,7 @@ def test_two_spellings_of_one_field_are_ambiguous() -> None:
     assert error.field == "turbine.state.mode"
 
 
-def test_a_bad_document_leaves_its_neighbours_alone() -> None:
+def test_a_bad_document_does_not_change_its_neighbours() -> None:
     """Rows keep the positions of their documents."""
     rows = read({}, HEALTHY, document(mode=5), HEALTHY)
     assert rows.index.tolist() == [1, 3]

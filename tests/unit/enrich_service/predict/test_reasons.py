@@ -72,7 +72,7 @@ def test_a_harmless_row_has_no_reasons(turbine: Artifact) -> None:
     assert reasons(turbine, [[60.0, 1.5]]) == [[]]
 
 
-def test_many_rows_in_parts_give_what_one_row_gives(turbine: Artifact) -> None:
+def test_many_rows_in_chunks_give_the_same_as_single_rows(turbine: Artifact) -> None:
     """Chunks limit the memory and change no result."""
     rows = [[60.0 + i / 100, 1.5 + (i % 7)] for i in range(5 * MOST_ROWS)]
     together = reasons(turbine, rows)

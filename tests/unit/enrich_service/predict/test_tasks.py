@@ -182,7 +182,7 @@ def test_every_kind_of_value_reaches_the_graph(answers: Enrich, source: dict[str
     assert found["reasons"][0] == reason
 
 
-def test_missing_values_are_what_the_contract_says(answers: Enrich) -> None:
+def test_missing_values_follow_the_contract(answers: Enrich) -> None:
     """A missing word is not unseen, and a missing number with a replacement changes nothing."""
     (gaps,) = answers("mixed", changed(noise=None, mode=None))
     (quiet,) = answers("mixed", MIXED_QUIET)

@@ -179,7 +179,7 @@ def test_a_name_near_to_a_setting_is_refused_in_our_file_and_a_warning_in_the_en
             load(OversightSettings)
 
 
-def test_names_of_other_software_are_left_alone(
+def test_names_of_other_software_are_ignored(
     env: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     others = (

@@ -48,7 +48,7 @@ def test_the_small_last_batch_of_a_page_does_not_count() -> None:
     assert pace.size == 50
 
 
-def test_a_single_document_that_fails_alone_does_not_shrink_the_batch_size() -> None:
+def test_a_single_bad_document_does_not_shrink_the_batch_size() -> None:
     """Of 8 documents the last one is bad: the halves before it succeeded."""
     pace = BatchSize(8)
     pace.new_page()

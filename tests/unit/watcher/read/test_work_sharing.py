@@ -27,7 +27,7 @@ def test_many_conflicts_lead_through_every_slice_once_and_back_to_everything() -
     assert share.next_round() is None
 
 
-def test_two_watchers_take_the_slices_in_different_orders() -> None:
+def test_two_watchers_read_the_slices_in_different_orders() -> None:
     orders = []
     for seed in (1, 2):
         share = Share(random.Random(seed))
