@@ -88,14 +88,14 @@ def test_a_hangup_leaves_the_workers_and_their_connections(mortal: Service) -> N
     assert until(lambda: len(mortal.workers()) == 1 and answers(mortal))
     with connect(mortal.url) as kept:
         before = mortal.workers()
-        assert _lives(kept)
+        assert _answers(kept)
         mortal.process.send_signal(signal.SIGHUP)
         assert until(lambda: "is already served" in mortal.log.read_text(encoding="utf-8"))
-        assert _lives(kept)
+        assert _answers(kept)
         assert mortal.workers() == before
 
 
-def _lives(kept: socket.socket) -> bool:
+def _answers(kept: socket.socket) -> bool:
     """Send a request over the open connection; the response may come in pieces."""
     kept.sendall(b"GET /v2/health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
     answer = b""

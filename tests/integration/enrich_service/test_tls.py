@@ -37,9 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def serving(model: Path, folder: Path, used: str) -> Iterator[Service]:
-    """`oversight serve` over TLS that requires a client certificate; its own certificate is a copy in the folder
-    `used`.
-    """
+    """`oversight serve` over TLS that requires a client certificate; its own certificate is the copy `used`.pem."""
     for kind in ("pem", "key"):
         shutil.copy(folder / f"server.{kind}", folder / f"{used}.{kind}")
     env = {
