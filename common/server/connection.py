@@ -21,6 +21,7 @@ from common.access.client_addresses import network_of
 from common.server.request_reader import Incoming
 
 RECEIVE_BYTES = 64 * 1024
+"""Bytes to ask the socket for. Larger buffers are mapped anew each time, which costs more than the calls."""
 RECEIVE_MOST = 1024 * 1024
 """Most bytes of a body that one call reads, so that other clients get their turn."""
 JOIN_BYTES = 256 * 1024
@@ -130,7 +131,7 @@ class Connection:
         if self._rest:
             rest, self._rest = self._rest, b""
             return rest
-        return self._socket.recv(min(max(RECEIVE_BYTES, self.incoming.missing), RECEIVE_MOST))
+        return self._socket.recv(RECEIVE_BYTES)
 
     def _ended(self) -> bool:
         if not self.incoming.cut_short():

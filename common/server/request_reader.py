@@ -52,11 +52,6 @@ class Incoming:
         return len(self._head) + (0 if self._body is None else self._body.size)
 
     @property
-    def missing(self) -> int:
-        """Number of bytes to ask the socket for."""
-        return 0 if self._body is None else self._body.missing
-
-    @property
     def expects_continue(self) -> bool:
         """Whether the client waits for `100 Continue` before it sends the body. True at most once."""
         request = self.request
