@@ -197,15 +197,17 @@ def page_lines(plan: Plan, servers: Servers) -> None:
     """Print documents a second for full pages."""
     for mix, what in (("normal", "normal rows"), ("attacks", "attacks with reasons")):
         requests = bodies(plan, mix, pages=PAGES, size=PAGE)
-        rates = rates_of(plan, servers, requests, connections=2)
+        rates, cpu_ms = rates_of(plan, servers, requests, connections=2)
         line(f"pages of {PAGE:,}, {what}: documents/s", [(here * PAGE, there * PAGE) for here, there in rates])
+        line(f"pages of {PAGE:,}, {what}: processor time, ms a page", cpu_ms, ".1f")
 
 
 def single_lines(plan: Plan, servers: Servers) -> None:
     """Print rate and latency of requests of one document."""
     requests = bodies(plan, "distinct", pages=SINGLES, size=1)
-    rates = rates_of(plan, servers, requests, connections=2)
+    rates, cpu_ms = rates_of(plan, servers, requests, connections=2)
     line("single documents: requests/s", rates)
+    line("single documents: processor time, ms a request", cpu_ms, ".2f")
     half = min(min(pair) for pair in rates) / 2
 
     def late_ms(which: int) -> float:
@@ -237,19 +239,26 @@ def bodies(plan: Plan, mix: str, *, pages: int, size: int) -> list[bytes]:
     return [request("/v1/enrich", body) for body in traffic(plan.records, mix, contract, pages=pages, size=size).bodies]
 
 
-def rates_of(plan: Plan, servers: Servers, requests: Sequence[bytes], *, connections: int) -> list[Pair]:
-    """Requests a second; each pair continues with the requests after those of the pair before."""
+def rates_of(
+    plan: Plan, servers: Servers, requests: Sequence[bytes], *, connections: int
+) -> tuple[list[Pair], list[Pair]]:
+    """Requests a second, and milliseconds of processor time for each.
+
+    Each pair continues with the requests after those of the pair before.
+    """
     places = [0, 0]
 
-    def rate(which: int) -> float:
+    def measure(which: int) -> Pair:
         ordered = [*requests[places[which] :], *requests[: places[which]]]
+        before_s = servers[which].cpu_s()
         found = closed(servers[which], ordered, seconds=plan.seconds, connections=connections)
         places[which] = (places[which] + found.requests) % len(requests)
-        return found.per_s
+        return found.per_s, (servers[which].cpu_s() - before_s) / found.requests * 1e3
 
     for which in (0, 1):  # warm up
-        rate(which)
-    return in_pairs(plan, rate)
+        measure(which)
+    found = in_pairs(plan, measure)
+    return [(here[0], there[0]) for here, there in found], [(here[1], there[1]) for here, there in found]
 
 
 if __name__ == "__main__":

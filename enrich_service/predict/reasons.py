@@ -264,9 +264,13 @@ def _distinct(
     numeric: NDArray[np.float32], categorical: NDArray[np.object_], closest: Rows, unknown: NDArray[np.bool_]
 ) -> tuple[Rows, Sequence[int]]:
     """The first row of each kind of equal rows, and the kind of every row."""
-    keys = list(zip(row_keys(numeric, categorical), closest.tolist(), unknown.tolist(), strict=True))
-    first_of: dict[tuple[RowKey, int, bool], int] = {}
+    kind_of: dict[tuple[RowKey, int, bool], int] = {}
+    first: list[int] = []
+    inverse: list[int] = []
+    keys = zip(row_keys(numeric, categorical), closest.tolist(), unknown.tolist(), strict=True)
     for row, key in enumerate(keys):
-        first_of.setdefault(key, row)
-    kind_of = {key: kind for kind, key in enumerate(first_of)}
-    return np.fromiter(first_of.values(), np.intp), [kind_of[key] for key in keys]
+        kind = kind_of.setdefault(key, len(first))
+        if kind == len(first):
+            first.append(row)
+        inverse.append(kind)
+    return np.array(first, np.intp), inverse
