@@ -21,7 +21,7 @@ from common.access.client_addresses import network_of
 from common.server.request_reader import Incoming
 
 RECEIVE_BYTES = 64 * 1024
-"""Bytes to ask the socket for. Larger buffers are mapped anew each time, which costs more than the calls."""
+"""Bytes to ask the socket for. The system maps larger buffers again each time, which costs more than the calls."""
 RECEIVE_MOST = 1024 * 1024
 """Most bytes of a body that one call reads, so that other clients get their turn."""
 JOIN_BYTES = 256 * 1024
