@@ -151,8 +151,9 @@ def _read(feature: Feature, value: Any) -> float | str | None:
 
 def _as_read(feature: Feature, value: Any, read: float | str | None) -> str:
     """Return the value of the document, and the number that is read from a date or a boolean."""
-    number = "" if feature.reads == "number" or read is None else f" ({feature.reads} {read})"
-    return f"{plain_text(value)}{number}"
+    if feature.reads == "number" or read is None:
+        return plain_text(value)
+    return f"{plain_text(value)} ({feature.reads} {read if isinstance(read, str) else _short(read)})"
 
 
 def usual(feature: Feature) -> str:

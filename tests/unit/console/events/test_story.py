@@ -171,5 +171,5 @@ def test_a_date_is_shown_with_the_number_that_the_model_reads() -> None:
     """It is not marked as unseen in training."""
     seen = {"power": {"outside_c": 3, "seen": "2026-11-30T13:05:26Z"}}
     rows = {row["name"]: row for row in story(hit(seen), POWER, COLOURS)["features"]["rows"]}
-    assert (rows["seen"]["value"], rows["seen"]["outside"]) == ("2026-11-30T13:05:26Z (hour 13.0)", None)
+    assert (rows["seen"]["value"], rows["seen"]["outside"]) == ("2026-11-30T13:05:26Z (hour 13)", None)
     assert rows["outside"]["value"] == "3"
