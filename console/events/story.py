@@ -153,7 +153,8 @@ def _as_read(feature: Feature, value: Any, read: float | str | None) -> str:
     """Return the value of the document, and the number that is read from a date or a boolean."""
     if feature.reads == "number" or read is None:
         return plain_text(value)
-    return f"{plain_text(value)} ({feature.reads} {read if isinstance(read, str) else _short(read)})"
+    shown = read if isinstance(read, str) else f"{read:.15g}"
+    return f"{plain_text(value)} ({feature.reads} {shown})"
 
 
 def usual(feature: Feature) -> str:
