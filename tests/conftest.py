@@ -208,9 +208,15 @@ def shared_data() -> Path:
 def log_set_up_as_before() -> Iterator[None]:
     """Undo a command's changes to the root logger of this process: its handler would write to a closed stream.
 
-    A fixture of a module may run a command before the first test, so the level of the session is restored.
+    A fixture of a module may run a command before the first test. So only pytest's own handlers stay, and the level of
+    the session is restored.
     """
-    handlers = logging.root.handlers[:]
+    _keep_handlers_of_pytest()
     yield
-    logging.root.handlers[:] = handlers
+    _keep_handlers_of_pytest()
     logging.root.setLevel(ROOT_LEVEL)
+
+
+def _keep_handlers_of_pytest() -> None:
+    kept = [handler for handler in logging.root.handlers if type(handler).__module__.startswith("_pytest.")]
+    logging.root.handlers[:] = kept

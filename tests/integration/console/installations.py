@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,10 +20,11 @@ from elasticsearch import Elasticsearch
 from benchmarks.console.sample_documents import beat, documents, heartbeat, load
 from benchmarks.es_pipelines.removal import remove
 from console.panels.indices import Indices
-from console.panels.searches import Engine
+from console.panels.searches import Engine, Search, SearchResponse
 from contract.artifact.contract import ModelContract
 from contract.documents.fields import FIELDS, properties
 from contract.documents.heartbeats import heartbeat_body, heartbeat_index
+from contract.errors import EngineUnavailableError
 from es_pipelines.provision.apply import provision
 from es_pipelines.resources.desired import model_fields
 from oversight.client import cluster
@@ -59,7 +60,7 @@ class Installation:
 
     def engine(self) -> Engine:
         """The engine, as the console queries it."""
-        return Engine(
+        return _Engine(
             lambda: Elasticsearch(self.url), lambda error: str(cluster.explain(error, self.url)), timeout_s=60.0
         )
 
@@ -67,6 +68,24 @@ class Installation:
         """A console process that shows them."""
         index = {} if self.index is None else {"OVERSIGHT_INDEX": self.index}
         return console(folder, ELASTICSEARCH_URL=self.url, OVERSIGHT_NAMESPACE=self.namespace, **index, **more)
+
+
+class _Engine(Engine):
+    """The console's engine, which asks again if a response is cut short.
+
+    The program in front of OpenSearch, which makes it answer as Elasticsearch does, sometimes does that while the
+    machine is busy, also twice in a row.
+    """
+
+    def msearch(self, searches: Sequence[Search]) -> list[SearchResponse]:
+        """As the console's own."""
+        for _ in range(4):
+            try:
+                return super().msearch(searches)
+            except EngineUnavailableError as error:
+                if "IncompleteRead" not in str(error):
+                    raise
+        return super().msearch(searches)
 
 
 @contextlib.contextmanager

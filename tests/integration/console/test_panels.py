@@ -17,7 +17,7 @@ from console.panels.chart import draws
 from console.panels.query import body
 from console.panels.rows import OTHERS, rows_of
 from console.panels.scope import asked, scope_of
-from console.panels.searches import lacks_percentiles
+from console.panels.searches import Engine, lacks_percentiles
 from contract.documents.fields import ENRICHED, FAILED, PENDING
 from contract.errors import EngineUnavailableError
 from kibana.panels.declarations import Terms
@@ -25,6 +25,7 @@ from tests.integration.console import oracle
 from tests.integration.console.installations import DOCUMENTS, Installation, installation
 from tests.integration.watcher.proxy import Call, Reply, only, proxied
 from tests.unit.console.panel_samples import all_panels, shown
+from tests.waiting import WAIT_S
 
 ENGINES = [
     "embedded",
@@ -192,8 +193,8 @@ def test_a_connection_that_breaks_once_causes_no_error(filled: Installation, res
     board = PAGES["oversight"]
 
     def ask(url: str) -> dict[str, Any]:
-        there = dataclasses.replace(filled, url=url)
-        return page(there.engine(), board, asked(MultiDict(), board), indices=filled.place, colours={}, now_ms=0)
+        engine = Engine(lambda: Elasticsearch(url), str, timeout_s=WAIT_S)
+        return page(engine, board, asked(MultiDict(), board), indices=filled.place, colours={}, now_ms=0)
 
     with proxied(filled.url) as proxy:
 
