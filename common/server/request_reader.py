@@ -119,50 +119,50 @@ class Incoming:
         return Sized(int(headers.get("CONTENT-LENGTH", 0)), self._max_body_bytes)
 
 
-class Sized:
-    """A body with a Content-Length."""
+class _Body:
+    """What has arrived of a body, without its framing."""
 
-    def __init__(self, length: int, max_bytes: int) -> None:
-        self.too_long = length > max_bytes
-        self.missing = 0 if self.too_long else length
-        self.size = 0
-        self.rest = b""
-        self._content = bytearray()
-
-    def take(self) -> bytes:
-        """Return what has arrived of the body, and keep no copy of it beside the request."""
-        content, self._content = bytes(self._content), bytearray()
-        return content
-
-    def feed(self, data: bytes) -> bool:
-        """Add what arrived. True: the body is complete."""
-        taken = min(len(data), self.missing)
-        self._content += data if taken == len(data) else data[:taken]
-        self.missing -= taken
-        self.size += taken
-        if not self.too_long:
-            self.rest += data[taken:]
-        return not self.missing
-
-
-class Chunks:
-    """A body in chunks: `SIZE;extension CRLF bytes CRLF`, the last of size 0, then trailers and an empty line."""
-
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self) -> None:
         self.too_long = False
         self.missing = 0
         self.size = 0
         self.rest = b""
-        self._max_bytes = max_bytes
-        self._buffer = bytearray()
         self._content = bytearray()
-        self._framing = 0
-        self._in_trailers = False
 
     def take(self) -> bytes:
-        """Return what has arrived of the body, without sizes and trailers, and keep no copy of it."""
+        """Return what has arrived, and keep no copy of it beside the request."""
         content, self._content = bytes(self._content), bytearray()
         return content
+
+
+class Sized(_Body):
+    """A body with a Content-Length."""
+
+    def __init__(self, length: int, max_bytes: int) -> None:
+        super().__init__()
+        self.too_long = length > max_bytes
+        self.missing = 0 if self.too_long else length
+
+    def feed(self, data: bytes) -> bool:
+        """Add what arrived. True: the body is complete."""
+        content = data[: self.missing]
+        self._content += content
+        self.missing -= len(content)
+        self.size += len(content)
+        if not self.too_long:
+            self.rest += data[len(content) :]
+        return not self.missing
+
+
+class Chunks(_Body):
+    """A body in chunks: `SIZE;extension CRLF bytes CRLF`, the last of size 0, then trailers and an empty line."""
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__()
+        self._max_bytes = max_bytes
+        self._buffer = bytearray()
+        self._framing = 0
+        self._in_trailers = False
 
     def feed(self, data: bytes) -> bool:
         """Add what arrived. True: the last chunk is there, or the body is too long.

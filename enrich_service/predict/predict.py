@@ -138,12 +138,7 @@ def likeliest(probabilities: NDArray[np.float32]) -> NDArray[np.intp]:
     Returns:
         shape (n, min(TOP, n_labels)).
     """
-    left, every = probabilities.copy(), np.arange(len(probabilities))
-    likely = np.empty((len(left), min(TOP, left.shape[1])), np.intp)
-    for place in range(likely.shape[1]):  # for a page, three maxima take half of the time of a sort
-        likely[:, place] = left.argmax(axis=1)
-        left[every, likely[:, place]] = -np.inf
-    return likely
+    return (-probabilities).argsort(axis=1, kind="stable")[:, :TOP]
 
 
 class _Ranges:
