@@ -18,6 +18,8 @@ Kind = Literal["keyword", "long", "float", "date", "ip", "boolean", "object"]
 PENDING, ENRICHED, FAILED = "pending", "enriched", "failed"
 STATUS = "oversight.status"
 TRUTH = "oversight.truth.label"
+PREDICTED_LABEL = "oversight.prediction.label"
+MODEL_ID, MODEL_VERSION = "oversight.model.id", "oversight.model.version"
 
 SUPPRESSED, SUPPRESSED_BY = "oversight.suppressed", "oversight.suppressed_by"
 
@@ -160,7 +162,7 @@ FIELDS: tuple[Field, ...] = (
     Field("error.type", "keyword", "stable code of the failure"),
     Field("error.message", "keyword", "what was wrong and what to do"),
     Field("oversight.status", "keyword", "pending, enriched or failed"),
-    Field("oversight.prediction.label", "keyword", "the verdict: a label of the model, or unknown"),
+    Field(PREDICTED_LABEL, "keyword", "the verdict: a label of the model, or unknown"),
     Field("oversight.prediction.closest", "keyword", "the model's own answer, always one of its labels"),
     Field("oversight.prediction.family", "keyword", "family of the verdict"),
     Field("oversight.prediction.labels", "keyword", "every label that holds, if the model gives several at once"),
@@ -185,8 +187,8 @@ FIELDS: tuple[Field, ...] = (
         "a suppression rule keeps this verdict from becoming an alert",
     ),
     Field("oversight.suppressed_by", "keyword", "that rule"),
-    Field("oversight.model.id", "keyword", "name of the model"),
-    Field("oversight.model.version", "keyword", "first 12 hex digits of the artifact's SHA-256"),
+    Field(MODEL_ID, "keyword", "name of the model"),
+    Field(MODEL_VERSION, "keyword", "first 12 hex digits of the artifact's SHA-256"),
     Field("oversight.shadow.label", "keyword", "verdict of the shadow, a second model that runs beside the active one"),
     Field("oversight.shadow.closest", "keyword", "the shadow's own answer, always one of its labels"),
     Field("oversight.shadow.family", "keyword", "family of the shadow's verdict"),

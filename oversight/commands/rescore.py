@@ -8,7 +8,7 @@ from dataclasses import asdict
 import click
 
 from common.settings.shared import OversightSettings
-from contract.documents.fields import STATUS
+from contract.documents.fields import MODEL_VERSION, STATUS
 from contract.errors import InputError, ServerError
 from oversight.client import cluster
 from oversight.commands.status import duration
@@ -95,7 +95,7 @@ def command(
             require_mapping(
                 es,
                 documents,
-                selection.VERSION,
+                MODEL_VERSION,
                 without="documents that the current model predicted cannot be skipped (--all skips nothing)",
             )
         seconds = expected_s(total, busiest_rate(es, documents), rate)

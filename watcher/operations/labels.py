@@ -17,6 +17,7 @@ from elasticsearch import Elasticsearch
 from contract.artifact.contract import Feature, ModelContract
 from contract.artifact.task_rules import DATE_PARTS
 from contract.documents.feedback import ROOT, VERDICTS, confirmed_label
+from contract.documents.fields import PREDICTED_LABEL
 from contract.documents.paths import lookup_clear, lookup_text
 from contract.errors import DocumentError
 from contract.values import is_missing, to_boolean, to_date, words_are_numbers
@@ -78,7 +79,7 @@ def rows(
     """
     if not unguarded:
         require_guard(es, index)
-    fields = [*contract.fields, ROOT, "oversight.prediction.label", "oversight.prediction.at", "oversight.model"]
+    fields = [*contract.fields, ROOT, PREDICTED_LABEL, "oversight.prediction.at", "oversight.model"]
     refresh(es, index)
     for page in read_all(es, index, JUDGED, fields=fields):
         for hit in page:
@@ -98,7 +99,7 @@ def row_of(hit: Hit, contract: ModelContract) -> Row | str:
         return "the document's features and verdict are too large to read"
     source = hit.source
     said = {name: lookup_text(source, f"{ROOT}.{name}") for name in ("verdict", "label", "comment", "by", "at")}
-    predicted = lookup_text(source, "oversight.prediction.label")
+    predicted = lookup_text(source, PREDICTED_LABEL)
     label = confirmed_label(said["verdict"] or "", given=said["label"], predicted=predicted, labels=contract.labels)
     if label is None:
         return NO_LABEL

@@ -9,7 +9,7 @@ from elasticsearch import BadRequestError, Elasticsearch
 
 from common.elastic.faults import cause
 from contract.documents.feedback import ROOT
-from contract.documents.fields import ENRICHED, FAILED, PENDING, STATUS, TRUTH
+from contract.documents.fields import ENRICHED, FAILED, MODEL_VERSION, PENDING, STATUS, TRUTH
 from contract.errors import InputError
 from watcher.elastic_faults import engine_faults, index_missing
 
@@ -17,7 +17,6 @@ Query = Mapping[str, Any]
 
 ERROR_TYPES = ("error.type", "oversight.failure.type")
 """Fields with the code of a failure: in our stream, and in any other index."""
-VERSION = "oversight.model.version"
 FAILED_DOCUMENTS: Query = {"term": {STATUS: FAILED}}
 PENDING_DOCUMENTS: Query = {"term": {STATUS: PENDING}}
 
@@ -33,7 +32,11 @@ def failed(*, reason: str | None = None, words: str | None = None) -> Query:
 def enriched(*, not_version: str | None = None, words: str | None = None) -> Query:
     """Match documents with a prediction, optionally without those of one model version."""
     query = _all_of([{"term": {STATUS: ENRICHED}}], words)
-    return query if not_version is None else {"bool": {**query["bool"], "must_not": [{"term": {VERSION: not_version}}]}}
+    return (
+        query
+        if not_version is None
+        else {"bool": {**query["bool"], "must_not": [{"term": {MODEL_VERSION: not_version}}]}}
+    )
 
 
 def without_status(*, words: str | None = None) -> Query:

@@ -20,7 +20,7 @@ from elasticsearch import Elasticsearch
 from common.elastic.datasets import read_datasets
 from common.elastic.indices import SourceStorage, closed_message, source_storage
 from contract.documents.datasets import works_on
-from contract.documents.fields import ENRICHED, FAILED, PENDING, STATUS
+from contract.documents.fields import ENRICHED, FAILED, PENDING, PREDICTED_LABEL, STATUS
 from contract.errors import EngineUnavailableError
 from contract.model_summary import ModelSummary
 from watcher.elastic_faults import IndexClosedError, engine_faults, index_missing
@@ -115,7 +115,7 @@ def read_status(es: Elasticsearch, index: str, *, namespace: str | None = None, 
 
 
 def _aggregations() -> dict[str, Any]:
-    labels = {"labels": {"terms": {"field": "oversight.prediction.label", "size": MAX_GROUPS}}}
+    labels = {"labels": {"terms": {"field": PREDICTED_LABEL, "size": MAX_GROUPS}}}
     return {
         "statuses": {"terms": {"field": STATUS, "size": MAX_GROUPS}},
         "predicted": {"filter": {"term": {STATUS: ENRICHED}}, "aggs": labels},

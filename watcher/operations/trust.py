@@ -16,13 +16,11 @@ from elasticsearch import Elasticsearch
 
 from contract import hints
 from contract.documents.feedback import ROOT
-from contract.documents.fields import ENRICHED, FINAL_PIPELINE, GUARD_PIPELINE, STATUS
+from contract.documents.fields import ENRICHED, FINAL_PIPELINE, GUARD_PIPELINE, MODEL_VERSION, STATUS
 from contract.documents.paths import lookup
 from contract.errors import InputError
 from watcher.elastic_faults import engine_faults, index_missing
 from watcher.operations.selection import Query, any_of, count
-
-MODEL = "oversight.model.version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +44,8 @@ def _lacks(*fields: str) -> Query:
 SIGNS = (
     Sign(
         "enriched without a model",
-        {"bool": {"filter": [{"term": {STATUS: ENRICHED}}, _lacks(MODEL)]}},
-        f"{STATUS}:{ENRICHED} AND NOT _exists_:{MODEL}",
+        {"bool": {"filter": [{"term": {STATUS: ENRICHED}}, _lacks(MODEL_VERSION)]}},
+        f"{STATUS}:{ENRICHED} AND NOT _exists_:{MODEL_VERSION}",
     ),
     Sign(
         "a verdict without its author and time",
@@ -56,8 +54,8 @@ SIGNS = (
     ),
     Sign(
         "a verdict without a prediction of a model",
-        {"bool": {"filter": [{"exists": {"field": f"{ROOT}.verdict"}}, _lacks(MODEL)]}},
-        f"_exists_:{ROOT}.verdict AND NOT _exists_:{MODEL}",
+        {"bool": {"filter": [{"exists": {"field": f"{ROOT}.verdict"}}, _lacks(MODEL_VERSION)]}},
+        f"_exists_:{ROOT}.verdict AND NOT _exists_:{MODEL_VERSION}",
     ),
 )
 
@@ -78,7 +76,7 @@ def looks_forged(source: Mapping[str, Any]) -> str | None:
         return "oversight.* in a spelling that Oversight does not write"
     if not all(isinstance(lookup(source, f"{ROOT}.{name}"), str) for name in ("by", "at")):
         return SIGNS[1].says
-    if not isinstance(lookup(source, MODEL), str):
+    if not isinstance(lookup(source, MODEL_VERSION), str):
         return SIGNS[2].says
     return None
 

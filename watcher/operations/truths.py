@@ -16,7 +16,7 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from contract.documents.feedback import ROOT, VERDICTS
-from contract.documents.fields import TRUTH
+from contract.documents.fields import MODEL_ID, MODEL_VERSION, PREDICTED_LABEL, TRUTH
 from contract.documents.paths import lookup_clear, lookup_text
 from watcher.elastic_faults import engine_faults
 from watcher.operations import selection
@@ -26,9 +26,7 @@ from watcher.operations.trust import looks_forged
 from watcher.read.hit import Hit
 from watcher.read.readable_indices import refresh
 
-PREDICTION, MODEL = "oversight.prediction", "oversight.model"
-LABEL, CLOSEST, VALUE, SCORE = (f"{PREDICTION}.{name}" for name in ("label", "closest", "value", "score"))
-MODEL_ID, MODEL_VERSION = f"{MODEL}.id", f"{MODEL}.version"
+CLOSEST, VALUE, SCORE = (f"oversight.prediction.{name}" for name in ("closest", "value", "score"))
 TIME = "@timestamp"
 DAY_S = 86_400.0
 
@@ -93,7 +91,7 @@ def read_judged(
         EngineUnavailableError: Elasticsearch does not answer for long.
     """
     truth = field or TRUTH
-    fields = [truth, ROOT, LABEL, CLOSEST, VALUE, SCORE, MODEL_ID, MODEL_VERSION]
+    fields = [truth, ROOT, PREDICTED_LABEL, CLOSEST, VALUE, SCORE, MODEL_ID, MODEL_VERSION]
     refresh(es, index)
     with closing(read_all(es, index, query, fields=fields)) as pages:
         for page in pages:
@@ -112,7 +110,7 @@ def count_alerts(es: Elasticsearch, index: str, labels: Sequence[str], *, words:
         EngineUnavailableError: Elasticsearch does not answer.
     """
     enriched = selection.enriched(words=words)
-    of_alerts = {"bool": {"filter": [enriched, {"terms": {LABEL: list(labels)}}]}}
+    of_alerts = {"bool": {"filter": [enriched, {"terms": {PREDICTED_LABEL: list(labels)}}]}}
     first, last = (_time(es, index, enriched, order) for order in ("asc", "desc"))
     days = None if first is None or last is None else (last - first) / 1000 / DAY_S
     return Alerts(selection.count(es, index, enriched), selection.count(es, index, of_alerts), days)
@@ -141,7 +139,7 @@ def _judged(hit: Hit, truth: str) -> Judged:
     verdict = lookup_text(source, f"{ROOT}.verdict")
     verdict = verdict if verdict in VERDICTS else None
     value, score = lookup_clear(source, VALUE), lookup_clear(source, SCORE)
-    label = lookup_text(source, LABEL)
+    label = lookup_text(source, PREDICTED_LABEL)
     return Judged(
         model=lookup_text(source, MODEL_ID) or "",
         version=lookup_text(source, MODEL_VERSION) or "",

@@ -17,6 +17,7 @@ from elasticsearch import Elasticsearch, NotFoundError
 
 from contract.artifact.contract import Label
 from contract.documents.feedback import FALSE_POSITIVE, ROOT, TRUE_POSITIVE
+from contract.documents.fields import PREDICTED_LABEL
 from contract.documents.paths import lookup_text
 from contract.errors import EngineUnavailableError, InputError, shorten
 from watcher.elastic_faults import EngineRefusesError, engine_faults, index_missing
@@ -155,7 +156,7 @@ def _unknown(doc_id: str, index: str) -> InputError:
 
 def predicted(hit: Hit) -> str | None:
     """Return the predicted label."""
-    return lookup_text(hit.source, "oversight.prediction.label")
+    return lookup_text(hit.source, PREDICTED_LABEL)
 
 
 def _feedback(

@@ -15,7 +15,7 @@ import pytest
 from elasticsearch import Elasticsearch
 from onnx import numpy_helper
 
-from contract.documents.fields import STATUS
+from contract.documents.fields import MODEL_VERSION, STATUS
 from contract.errors import InputError
 from tests.artifacts import TURBINE, turbine_graph, write_model
 from tests.integration.watcher.conftest import Place, event, events, on_two
@@ -124,7 +124,7 @@ def test_a_running_watcher_predicts_each_document_once_more(place: Place, servic
     place.put(events(60))
     place.watch(service)
     (old,) = {source["oversight"]["model"]["version"] for source in place.sources().values()}
-    of_the_old = {"bool": {"filter": [selection.enriched(), {"term": {selection.VERSION: old}}]}}
+    of_the_old = {"bool": {"filter": [selection.enriched(), {"term": {MODEL_VERSION: old}}]}}
     with place.watching(calmer, page_size=20) as totals:
         other = threading.Thread(target=give_back, args=(place, of_the_old))
         other.start()
