@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import ssl
 import subprocess
 import sys
@@ -19,8 +20,9 @@ import psutil
 from oversight.demo.ports import free_port
 from tests.waiting import WAIT_S, until
 
-AS_IN_THE_IMAGE = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": str(4 * 1024 * 1024)}
-"""glibc's settings in the Dockerfile. Without them it keeps buffers of the largest requests, sometimes twice."""
+DOCKERFILE = (Path(__file__).resolve().parent.parent / "Dockerfile").read_text(encoding="utf-8")
+AS_IN_THE_IMAGE = dict(re.findall(r"\b(MALLOC_\w+)=(\d+)", DOCKERFILE))
+"""glibc's settings in the image. Without them it keeps buffers of the largest requests, sometimes twice."""
 STOP_WAIT_S = 30.0
 """Time for a server to end by itself before it is killed."""
 
