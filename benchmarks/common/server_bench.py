@@ -1,4 +1,4 @@
-"""Compare the HTTP server of this checkout with that of another one: throughput, latency and memory.
+"""Compare the HTTP server of this checkout with the server of another checkout: throughput, latency and memory.
 
 python -m benchmarks.common.server_bench --other FOLDER [--seconds S] [--silent N] [--only NAME]
 

@@ -3,7 +3,7 @@
 python -m benchmarks.enrich_service.footprint_bench [--runs 5] [--workers 1]
 
 The two start in turns, so that a busy machine slows both. A server is ready when a worker answers its first request;
-for `oversight serve` that is `/v2/health/ready`, which runs the model on one row. Memory is that of a worker after ten
+for `oversight serve` that is `/v2/health/ready`, which runs the model on one row. Memory is what a worker has after ten
 pages of 1,000 documents (for the bare server: ten requests of that size). USS is the memory that only this process
 uses; RSS also counts memory that it shares with other processes.
 """

@@ -9,7 +9,7 @@
 
 Each server is a gunicorn with one worker on the same core. They take turns, and the load comes from another core. A
 ratio is service / application: the median over the rounds, with its 95 % interval. The goal for each width is a ratio
-of at least 0.8 times that of the shipped model, which has 41 features.
+of at least 0.8 times the ratio of the shipped model, which has 41 features.
 
 The fields are in a random order, the same in all documents, because an ingest pipeline stores them in the order of a
 hash table; `--in-order` sends them in the contract's order. With `--other` the service of another checkout takes turns

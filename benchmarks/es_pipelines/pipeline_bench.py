@@ -11,7 +11,7 @@ Each variant ends in a `drop`, so that the engine indexes nothing and only inges
 with only the `drop` is subtracted. The variants run in turns over the same documents, as `oversight ship` sends them.
 The table shows the fastest round, because a busy machine makes runs slower and never faster. The ingest time comes from
 `time_in_millis` in the engine's ingest statistics; OpenSearch 3.4 counts it in microseconds, so compare only its
-ratios. The processor time is that of the whole engine, which must have nothing else to do. The benchmark creates
+ratios. The whole engine's processor time counts, so it must have nothing else to do. The benchmark creates
 its own pipelines and deletes them at the end.
 """
 

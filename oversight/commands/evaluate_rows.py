@@ -61,7 +61,7 @@ def figures_of(proof: Proof, contract: ModelContract) -> dict[str, Any]:
 
 
 def show(proof: Proof, labelled: LabelledRows, contract: ModelContract) -> None:
-    """Print the figures, each beside that of guessing, the confusion and each label."""
+    """Print the figures, each beside the figure of guessing, the confusion and each label."""
     on = console()
     show_measures(figures_of(proof, contract), {"rows": proof.rows}, on)
     if labelled.refused:

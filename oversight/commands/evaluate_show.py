@@ -62,7 +62,7 @@ def by_label(confusion: NDArray[np.int64], names: list[str]) -> list[dict[str, A
 
 
 def show_measures(figures: dict[str, Any], counts: dict[str, int], console: Console) -> None:
-    """Print the figures of any model, each beside that of guessing, then the confusion and each label.
+    """Print the figures of any model, each beside the figure of guessing, then the confusion and each label.
 
     Args:
         figures: by name; those of guessing begin with `guessing_`.
