@@ -18,6 +18,7 @@ from filelock import FileLock
 from hypothesis import settings
 
 from contract import hints
+from oversight.config import logs
 from oversight.demo import embedded
 from oversight.demo.children import Children
 from oversight.demo.ports import free_port
@@ -206,17 +207,22 @@ def shared_data() -> Path:
 
 @pytest.fixture(autouse=True)
 def log_set_up_as_before() -> Iterator[None]:
-    """Undo a command's changes to the root logger of this process: its handler would write to a closed stream.
+    """Undo a command's changes to the loggers of this process: its handlers would write to a closed stream.
 
-    A fixture of a module may run a command before the first test. So only pytest's own handlers stay, and the level of
-    the session is restored.
+    A fixture of a module may run a command before the first test. So the loggers get what they had when the session
+    began: only pytest's own handlers, and the session's level.
     """
-    _keep_handlers_of_pytest()
+    _undo_log_setup()
     yield
-    _keep_handlers_of_pytest()
-    logging.root.setLevel(ROOT_LEVEL)
+    _undo_log_setup()
 
 
-def _keep_handlers_of_pytest() -> None:
+def _undo_log_setup() -> None:
     kept = [handler for handler in logging.root.handlers if type(handler).__module__.startswith("_pytest.")]
     logging.root.handlers[:] = kept
+    logging.root.setLevel(ROOT_LEVEL)
+    for name in logs.ROOTS:
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+        logger.setLevel(logging.NOTSET)

@@ -97,15 +97,9 @@ def test_a_log_line_at_a_terminal_stays_one_line(monkeypatch: pytest.MonkeyPatch
             return True
 
     monkeypatch.setenv("COLUMNS", "200")
-    before = {name: (logging.getLogger(name).handlers[:], logging.getLogger(name).propagate) for name in logs.ROOTS}
     stream = Tty()
-    try:
-        logs.setup("test", stream=stream)
-        logging.getLogger("watcher").warning("refused by %s", f"{ATTACK}\n[12:00:00] INFO all is well")
-    finally:
-        for name, (handlers, propagate) in before.items():
-            logging.getLogger(name).handlers[:] = handlers
-            logging.getLogger(name).propagate = propagate
+    logs.setup("test", stream=stream)
+    logging.getLogger("watcher").warning("refused by %s", f"{ATTACK}\n[12:00:00] INFO all is well")
     without_colours = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue())
     assert f"{SHOWN}\\n[12:00:00] INFO all is well" in without_colours
     assert "\x1b" not in without_colours
