@@ -6,8 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 ARGS ?=
-LOCK := $(BIN)/uv pip compile --quiet pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+RESOLVE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command "make lock"
+LOCK := $(RESOLVE) pyproject.toml --group build
 
 .PHONY: help demo install env test check bounds format golden screens lock bench faults soak clean venv venv-demo
 
@@ -63,13 +64,14 @@ lock: $(BIN)/uv ## resolve the dependencies again, into requirements/
 	$(LOCK) --extra console --extra embedded -c requirements/dev.txt -o requirements/demo.txt
 	$(LOCK) --extra console -c requirements/dev.txt -o requirements/image.txt
 	$(LOCK) -c requirements/dev.txt -o requirements/serve.txt
-	$(LOCK) --group test --extra console --extra embedded --extra train --resolution lowest-direct -o requirements/lowest.txt
+	$(RESOLVE) --group formats --no-deps $(ARGS) -o requirements/formats.txt
+	$(LOCK) --group test --extra console --extra embedded --extra train --extra parquet --resolution lowest-direct -o requirements/lowest.txt
 
 clean: ## remove what make and the demo created
 	rm -rf $(VENV) .demo build *.egg-info
 
 # Each stamp is named after the lock file whose packages are installed; dev.txt includes everything in demo.txt.
-venv: $(VENV)/.dev
+venv: $(VENV)/.dev $(VENV)/formats/.done
 venv-demo:
 	@test -e $(VENV)/.dev -a $(VENV)/.dev -nt requirements/dev.txt || $(MAKE) --silent --no-print-directory $(VENV)/.demo
 
@@ -77,6 +79,12 @@ $(VENV)/.%: requirements/%.txt pyproject.toml | $(BIN)/python
 	@echo "installing the packages of requirements/$*.txt into $(VENV)$(if $(filter dev,$*), (TensorFlow included: a minute or two))"
 	@$(PIP) --require-hashes -r requirements/$*.txt
 	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/formats/.done: requirements/formats.txt | $(VENV)/.dev
+	@echo "installing the packages of $< into $(@D)"
+	@rm -rf $(@D)
+	@$(PIP) --require-hashes --no-deps --target $(@D) -r $<
 	@touch $@
 
 $(BIN)/uv: | $(VENV)/.dev

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,6 +51,8 @@ RUN_FOLDER = guardian.MARK
 
 ROOT_LEVEL = logging.root.level
 """Level of the root logger before any test."""
+
+sys.path.append(f"{sys.prefix}/formats")  # pyarrow and tf_keras, only in this process (pyproject.toml says why)
 
 settings.register_profile("oversight", deadline=None)  # durations only show how busy the machine is
 settings.load_profile("oversight")

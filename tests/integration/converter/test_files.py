@@ -53,7 +53,7 @@ def named(of: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def tf_keras() -> Any:
-    return pytest.importorskip("tf_keras", reason="tf_keras makes the files of Keras 2: pip install tf_keras")
+    return pytest.importorskip("tf_keras", reason="no tf_keras, which makes the files of Keras 2")
 
 
 @pytest.mark.parametrize("form", ["keras", "h5", "folder"])

@@ -50,7 +50,7 @@ def test_a_path_that_is_no_readable_file_is_named_with_what_to_do(tmp_path: Path
     assert "is not a folder" in messages[2]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root can read every file")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
 def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "secret.csv"
     path.write_bytes(b"x\n")
