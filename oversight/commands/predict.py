@@ -13,7 +13,9 @@ from typing import IO, Any, get_args
 
 import click
 
+from common.ahead import ahead
 from common.settings.shared import OversightSettings
+from common.tables.batch import Batch
 from common.tables.features import require_columns
 from common.tables.open_table import Table, open_table
 from contract.artifact.contract import ModelContract
@@ -31,6 +33,10 @@ CELLS = 80_000
 """Values of features in one batch: with more, the processor's cache no longer holds them."""
 MOST_ROWS, FEWEST_ROWS = 10_000, 100
 """Rows of a batch, however few or many features a model has."""
+
+
+THREADS = 2
+"""Batches scored at once: while one is in the graph, another is read. A third only waits for the interpreter."""
 
 
 @dataclass(slots=True)
@@ -125,13 +131,16 @@ def score(table: Table, scorer: Scorer, lines: Lines, file: IO[bytes]) -> Summar
     Raises:
         InputError: the table cannot be read, or lacks a feature's column.
     """
+
+    def scored_and_encoded(batch: Batch) -> tuple[Scored, bytes]:
+        require_columns(batch, scorer.contract)
+        scored = scorer.score(batch)
+        return scored, lines.encode(scored)
+
     summary = Summary()
     file.write(lines.header)
-    for batch in shown(table, batch_rows(scorer.contract)):
-        if not summary.predicted:
-            require_columns(batch, scorer.contract)
-        scored = scorer.score(batch)
-        file.write(lines.encode(scored))
+    for scored, text in ahead(scored_and_encoded, shown(table, batch_rows(scorer.contract)), THREADS):
+        file.write(text)
         summary.add(scored)
     return summary
 
