@@ -19,7 +19,11 @@ class Connection:
     """One TCP connection, UDP exchange or ICMP message. From `duration` on, the names are KDD's columns."""
 
     started_s: float
-    """When it began, in seconds on the sensor's clock."""
+    """First packet, in seconds on the sensor's clock."""
+    ended_s: float
+    """Last packet: its time in the windows (docs/decisions/0002-kdd-windows.md). If the record came too late to be
+    sorted in, the time at which it came.
+    """
     source: str
     """IP address that opened it."""
     source_port: int

@@ -1,13 +1,14 @@
 """Simulate a short day of traffic on one clock.
 
     alpha's work ──┐
-    bravo's work ──┤                                      ┌─ warm-up: seen by the sensor, not written
-    ...            ├──▶ merged by start ──▶ features.py ──┤
-    neptune ───────┤                                      └─ Records, in order of time
+    bravo's work ──┤                                               ┌─ warm-up: seen by the sensor, not written
+    ...            ├──▶ merged by start ──▶ by end ──▶ windows/ ───┤
+    neptune ───────┤                                               └─ Records, in order of their end
     smurf ... ─────┘
 
 In a round every attack gets its share of the connections at a fixed time; the rest is people's work. Each stream draws
-from its own seed, so the same arguments always give the same records.
+from its own seed, so the same arguments always give the same records. As on a real sensor, a record exists when its
+connection is over; a session of an hour that began in the round is written after the round's other records.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from __future__ import annotations
 import heapq
 import itertools
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -25,10 +26,10 @@ from contract.errors import InputError
 from contract.kdd99.columns import NORMAL
 from sensor.connection import Connection
 from sensor.draw import Draw
-from sensor.features import Columns, FeatureExtractor, csv_line
 from sensor.network import MAX_USERS, Segment, segments
 from sensor.scenarios import ATTACKS, Attack
 from sensor.scenarios.normal import working_day
+from sensor.windows.features import Columns, FeatureExtractor, csv_line
 
 DEFAULT_USERS = ("alpha", "bravo", "charlie", "delta")
 DEFAULT_EVENTS = 2_000
@@ -52,6 +53,8 @@ class Event:
     user: str
     scenario: str
     label: str
+    is_warm_up: bool = False
+    """Seen by the sensor before the first record, and not written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +62,8 @@ class Record:
     """One raw line, with its true label."""
 
     user: str
-    started_at: datetime
-    """With its time zone."""
+    ended_at: datetime
+    """When the connection was over, with its time zone."""
     columns: Columns
     """41 values in the order of `contract.kdd99.columns.COLUMNS`."""
     scenario: str
@@ -81,11 +84,11 @@ def simulate(
     loop: bool = False,
     warm_up: int = WARM_UP,
 ) -> Iterator[Record]:
-    """Play rounds of `events` connections and yield their records in order of time.
+    """Play rounds of `events` connections and yield their records in order of their end.
 
     Args:
         seed: the same seed gives the same records.
-        start: time of the first record, with a time zone.
+        start: time at which the first connection of the round can begin, with a time zone.
         users: the users; each has a segment of the network and a file.
         events: records in a round, with every scenario among them.
         loop: play round after round; the windows continue. Otherwise play one round.
@@ -108,11 +111,8 @@ def _play(
 ) -> Iterator[Record]:
     seeds = np.random.SeedSequence(seed).spawn(len(network) + len(ATTACKS))
     work = _people(seeds[: len(network)], network)
-    extractor = FeatureExtractor()
-    began_s = 0.0
-    for event in itertools.islice(work, warm_up):
-        extractor.observe(event.connection)
-        began_s = event.connection.started_s
+    before = [replace(event, is_warm_up=True) for event in itertools.islice(work, warm_up)]
+    began_s = before[-1].connection.started_s if before else 0.0
     attack_size = sizes(events)
     work_size = events - sum(attack_size.values())
     round_s = work_size * SECONDS_A_CONNECTION
@@ -120,20 +120,24 @@ def _play(
         _attack(Draw(seed), attack, network, index, attack_size[attack.name], began_s, round_s, loop)
         for index, (attack, seed) in enumerate(zip(ATTACKS, seeds[len(network) :], strict=True))
     ]
-    for event in _by_time([work if loop else itertools.islice(work, work_size), *attacks]):
-        yield Record(
-            user=event.user,
-            started_at=start + timedelta(seconds=event.connection.started_s - began_s),
-            columns=extractor.observe(event.connection),
-            scenario=event.scenario,
-            label=event.label,
-        )
+    extractor = FeatureExtractor()
+    played = _by_start([work if loop else itertools.islice(work, work_size), *attacks])
+    for event in _by_end(itertools.chain(before, played)):
+        columns = extractor.observe(event.connection)
+        if not event.is_warm_up:
+            yield Record(
+                user=event.user,
+                ended_at=start + timedelta(seconds=event.connection.ended_s - began_s),
+                columns=columns,
+                scenario=event.scenario,
+                label=event.label,
+            )
 
 
 def _people(seeds: Sequence[np.random.SeedSequence], network: Sequence[Segment]) -> Iterator[Event]:
     """The work of all users, without end."""
     mean_pause_s = CONNECTIONS_A_VISIT * SECONDS_A_CONNECTION * len(network)
-    return _by_time([_work(Draw(seed), here, mean_pause_s) for seed, here in zip(seeds, network, strict=True)])
+    return _by_start([_work(Draw(seed), here, mean_pause_s) for seed, here in zip(seeds, network, strict=True)])
 
 
 def _work(draw: Draw, here: Segment, mean_pause_s: float) -> Iterator[Event]:
@@ -161,8 +165,18 @@ def _attack(
             yield Event(connection, here.user, attack.name, attack.label)
 
 
-def _by_time(streams: Sequence[Iterator[Event]]) -> Iterator[Event]:
+def _by_start(streams: Sequence[Iterator[Event]]) -> Iterator[Event]:
     return heapq.merge(*streams, key=lambda event: event.connection.started_s)
+
+
+def _by_end(events: Iterable[Event]) -> Iterator[Event]:
+    """Sort events, which come in order of their start, by their end. Holds the connections that are open."""
+    open_until: list[tuple[float, int, Event]] = []
+    for number, event in enumerate(events):
+        while open_until and open_until[0][0] <= event.connection.started_s:
+            yield heapq.heappop(open_until)[2]
+        heapq.heappush(open_until, (event.connection.ended_s, number, event))
+    yield from (event for _, _, event in sorted(open_until))
 
 
 def _check(start: datetime, users: Sequence[str], events: int, warm_up: int) -> None:

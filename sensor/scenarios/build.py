@@ -1,4 +1,4 @@
-"""Build connections with few arguments; the protocol gives the defaults."""
+"""Build connections with few arguments; the protocol gives the defaults. `at_s` is the start of a connection."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def tcp(
     """A TCP connection; `facts` are fields of `Connection`. Defaults: a client's source port, the port's service."""
     return Connection(
         started_s=at_s,
+        ended_s=at_s + facts.get("duration", 0),
         source=source,
         destination=destination,
         destination_port=port,
@@ -42,6 +43,7 @@ def udp(
     """A UDP exchange, with the arguments of `tcp`."""
     return Connection(
         started_s=at_s,
+        ended_s=at_s + facts.get("duration", 0),
         source=source,
         destination=destination,
         destination_port=port,
@@ -56,6 +58,7 @@ def icmp(at_s: float, source: str, destination: str, service: str, **facts: Any)
     """An ICMP message: `eco_i` is an echo request, `ecr_i` a reply."""
     return Connection(
         started_s=at_s,
+        ended_s=at_s + facts.get("duration", 0),
         source=source,
         destination=destination,
         destination_port=0,

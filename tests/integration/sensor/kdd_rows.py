@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.kdd99.columns import COLUMNS
-from sensor import history, recent
 from sensor.connection import REJECT_ERRORS, SYN_ERRORS
+from sensor.windows import history, recent
 
 Rates = tuple[tuple[str, str], ...]
 HALF = 0.005 + 1e-9

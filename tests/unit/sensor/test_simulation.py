@@ -59,7 +59,7 @@ def test_the_same_seed_gives_the_same_records_and_another_seed_others() -> None:
 
 def test_records_come_in_order_of_time_from_the_start_on(a_day: list[Record]) -> None:
     """All users share one clock; the warm-up is before the start."""
-    times = [record.started_at for record in a_day]
+    times = [record.ended_at for record in a_day]
     assert all(earlier <= later for earlier, later in pairwise(times))
     assert START <= times[0] < START + timedelta(minutes=2)
     assert times[-1] < START + timedelta(hours=2)
@@ -97,14 +97,14 @@ def test_warm_up_fills_the_host_window_and_writes_nothing() -> None:
     """Without it the windows of the first record are empty; with it the sensor already knows the hosts."""
     cold, warm = (next(simulate(seed=7, start=START, warm_up=number)) for number in (0, 2000))
     position = COLUMNS.index("dst_host_count")
-    assert (cold.columns[position], warm.started_at >= START) == (1, True)
+    assert (cold.columns[position], warm.ended_at >= START) == (1, True)
     assert int(warm.columns[position]) > 1
 
 
 def test_a_loop_plays_the_attacks_again_on_other_segments() -> None:
     """Rounds continue without end, and so do the clock and the windows."""
     records = list(islice(simulate(seed=7, start=START, events=200, warm_up=0, loop=True), 1000))
-    assert all(earlier.started_at <= later.started_at for earlier, later in pairwise(records))
+    assert all(earlier.ended_at <= later.ended_at for earlier, later in pairwise(records))
     hit = {record.user for record in records if record.scenario == "smurf"}
     assert len(hit) >= 3
     assert sum(record.scenario == "smurf" for record in records) >= 3 * sizes(200)["smurf"]

@@ -9,9 +9,9 @@ import pytest
 from contract.errors import InputError
 from contract.kdd99.columns import COLUMNS
 from sensor.connection import Connection
-from sensor.features import FeatureExtractor, csv_line
-from sensor.history import HostHistory
-from sensor.tally import Observed
+from sensor.windows.features import FeatureExtractor, csv_line
+from sensor.windows.history import HostHistory
+from sensor.windows.tally import ONE, Observed
 
 A, B, C = "10.0.0.1", "10.0.0.2", "10.0.0.3"
 
@@ -20,6 +20,7 @@ def to(host: str, at_s: float, service: str = "http", port: int = 80, flag: str 
     facts.setdefault("source_port", 1025)
     return Connection(
         started_s=at_s,
+        ended_s=at_s,
         source="10.0.9.9",
         destination=host,
         destination_port=port,
@@ -136,7 +137,14 @@ def test_unnamed_ports_are_services_of_their_own() -> None:
 def test_a_host_that_calls_its_own_port_is_a_land_attack() -> None:
     """`land` follows from the addresses and ports and cannot contradict them."""
     same = Connection(
-        started_s=0, source=A, source_port=79, destination=A, destination_port=79, protocol_type="tcp", service="finger"
+        started_s=0,
+        ended_s=0,
+        source=A,
+        source_port=79,
+        destination=A,
+        destination_port=79,
+        protocol_type="tcp",
+        service="finger",
     )
     assert (same.land, to(A, 0.0).land) == (1, 0)
 
@@ -145,7 +153,7 @@ def test_a_connection_out_of_order_is_refused() -> None:
     """With unordered connections the windows would be silently wrong."""
     extractor = FeatureExtractor()
     extractor.observe(to(A, 5.0))
-    with pytest.raises(InputError, match=r"second 4\.0 came after one of second 5\.0; sort"):
+    with pytest.raises(InputError, match=r"second 4\.0 came after one of second 5\.0; sort .* end"):
         extractor.observe(to(A, 4.0))
 
 
@@ -159,6 +167,6 @@ def test_the_host_that_was_silent_longest_is_forgotten_first() -> None:
     history = HostHistory(max_hosts=2)
 
     def count(host: str) -> int | float:
-        return history.add(Observed(0.0, host, "http", 1025, syn_error=False, reject_error=False))[0]
+        return history.add(Observed(0.0, host, "http", 1025, ONE))[0]
 
     assert [count(host) for host in (A, B, A, C, A, B)] == [1, 1, 2, 1, 3, 1]

@@ -1,22 +1,19 @@
 """Compute the 41 KDD columns of a connection, from itself and from the connections before it.
 
-    Connection ──▶ own columns (1-22) ─────────────────────┐
-         │                                                 ├──▶ 41 columns
-         ├──▶ recent.py: the last two seconds (23-31) ─────┤
-         └──▶ history.py: the last 255, by host (32-41) ───┘
-
 One extractor watches one network: all hosts share its windows, as in KDD.
 """
 
 from __future__ import annotations
 
 from contract.errors import InputError
-from sensor import history, recent
 from sensor.connection import REJECT_ERRORS, SYN_ERRORS, Connection
-from sensor.tally import Observed
+from sensor.windows import history, recent
+from sensor.windows.tally import ONE, REJECT_ERROR, SYN_ERROR, Observed
 
 Columns = tuple[str | int | float, ...]
 """41 values in the order of `contract.kdd99.columns.COLUMNS`: words, whole numbers, and rates as floats."""
+
+_COUNTS = dict.fromkeys(SYN_ERRORS, ONE + SYN_ERROR) | dict.fromkeys(REJECT_ERRORS, ONE + REJECT_ERROR)
 
 
 class FeatureExtractor:
@@ -25,6 +22,7 @@ class FeatureExtractor:
     Args:
         recent_connections: largest number of connections in the first window.
         history_connections: number of connections in the second window.
+        max_hosts: number of destination hosts that the second window remembers.
     """
 
     def __init__(
@@ -32,30 +30,30 @@ class FeatureExtractor:
         *,
         recent_connections: int = recent.WINDOW_CONNECTIONS,
         history_connections: int = history.WINDOW_CONNECTIONS,
+        max_hosts: int = history.MAX_HOSTS,
     ) -> None:
         self._recent = recent.RecentConnections(recent_connections)
-        self._history = history.HostHistory(history_connections)
+        self._history = history.HostHistory(history_connections, max_hosts)
         self._now_s = float("-inf")
 
     def observe(self, connection: Connection) -> Columns:
         """Add the next connection and return its 41 columns.
 
         Raises:
-            InputError: it began before the previous one; the windows need connections in the order of their start.
+            InputError: it ended before the previous one; the windows need connections in the order of their end.
         """
-        if connection.started_s < self._now_s:
+        if connection.ended_s < self._now_s:
             raise InputError(
-                f"a connection of second {connection.started_s} came after one of second {self._now_s}; "
-                f"sort the connections by their start"
+                f"a connection that ended in second {connection.ended_s} came after one of second {self._now_s}; "
+                f"sort the connections by their end"
             )
-        self._now_s = connection.started_s
+        self._now_s = connection.ended_s
         seen = Observed(
-            at_s=connection.started_s,
+            at_s=connection.ended_s,
             host=connection.destination,
             service=connection.service_key,
             source_port=connection.source_port,
-            syn_error=connection.flag in SYN_ERRORS,
-            reject_error=connection.flag in REJECT_ERRORS,
+            counts=_COUNTS.get(connection.flag, ONE),
         )
         return (*connection.own_columns(), *self._recent.add(seen), *self._history.add(seen))
 

@@ -1,0 +1,1 @@
+"""Benchmarks of the sensor: the feature engine."""

@@ -1,0 +1,64 @@
+"""Counts over a set of connections that grows and shrinks: both windows consist of these.
+
+Four counts share one integer, so that adding a connection, or everything that 30 hosts received, is one addition:
+
+    bits 60 and up    40 to 59      20 to 39      0 to 19
+    different keys    REJECT        SYN errors    connections
+
+The windows hold at most 511 connections and a block of hosts 8,160, so no count reaches the bits of the next one.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+ONE, SYN_ERROR, REJECT_ERROR, DIFFERENT = 1, 1 << 20, 1 << 40, 1 << 60
+"""What to add for a connection, for its error, and for a key that the set did not have before."""
+MASK = (1 << 20) - 1
+
+
+class Observed(NamedTuple):
+    """What the windows need of a connection."""
+
+    at_s: float
+    host: str
+    service: str
+    source_port: int
+    counts: int
+    """ONE, plus SYN_ERROR or REJECT_ERROR if its state is one."""
+
+
+def total(counts: int) -> int:
+    """Number of connections."""
+    return counts & MASK
+
+
+def syn_error_rate(counts: int) -> float:
+    """Share of connections with a SYN error."""
+    return rate(counts >> 20 & MASK, counts & MASK)
+
+
+def reject_error_rate(counts: int) -> float:
+    """Share of connections that were rejected."""
+    return rate(counts >> 40 & MASK, counts & MASK)
+
+
+def spread(different: int, whole: int) -> float:
+    """KDD's `diff` rates: number of different keys for each connection; 0 if there is only the current one's key."""
+    return rate(different, whole) if different > 1 else 0.0
+
+
+def rate(part: int, whole: int) -> float:
+    """A share with KDD's two decimals, rounded as C's `printf("%.2f")` does."""
+    if part == 0:
+        return 0.0
+    return 1.0 if part == whole else round(part / whole, 2)
+
+
+def subtract(counts_of: dict[str, int], key: str, counts: int) -> None:
+    """Take counts from a key's, and delete the key when nothing is left, so that memory does not grow."""
+    left = counts_of[key] - counts
+    if left:
+        counts_of[key] = left
+    else:
+        del counts_of[key]
