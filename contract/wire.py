@@ -63,6 +63,16 @@ class ServedModel(Struct, frozen=True):
     """The document fields that the model reads."""
 
 
+class Profile(Struct, frozen=True):
+    """The site's profile, with which reasons and drift compare in place of training."""
+
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    rows: Annotated[int, Meta(ge=1)]
+    """The harmless rows that were measured."""
+    since: Text
+    until: Text
+
+
 class ModelPage(ServedModel, frozen=True):
     """The response of `GET /v1/model`."""
 
@@ -72,6 +82,8 @@ class ModelPage(ServedModel, frozen=True):
     """What the converted model was compared with."""
     proof_in_words: Text
     """The same with its figures, in one line."""
+    profile: Profile | UnsetType = UNSET
+    """Absent if the service has no OVERSIGHT_PROFILE."""
 
 
 class Document(Struct, frozen=True, gc=False):

@@ -27,6 +27,8 @@ from common.server.gunicorn_app import MEMORY_FOLDER, Application, Log, warn_of_
 from common.server.tls import Contexts
 from common.settings.base import revealed
 from common.settings.shared import OversightSettings
+from contract.artifact.contract import VERSION_DIGITS
+from contract.artifact.site_profile import read_profile
 from contract.listening import is_loopback_address
 from enrich_service.http.paths import PROBE_PATHS
 from enrich_service.http.telemetry import forget, telemetry_folder
@@ -47,15 +49,16 @@ def serve(settings: ServeSettings, shared: OversightSettings) -> None:
 
     Args:
         settings: settings of the service.
-        shared: the model's path, and the token of the clients.
+        shared: the paths of the model and the site's profile, and the token of the clients.
     Raises:
-        ArtifactError: the model cannot be served.
+        ArtifactError: the model cannot be served, or the site's profile cannot be used with it.
         SettingsError: bad address, tokens or certificate; or other machines could connect without a token.
         EndpointUnavailableError: the port is in use, or this machine does not have the address.
     """
     files = settings.tls_files(settings.tls_client_ca)
     tls = None if files is None else Contexts(files)
-    switch = Switch(shared.model, digests=shared.model_digests, limit_s=settings.timeout_s)
+    profile = None if shared.profile is None else read_profile(shared.profile)
+    switch = Switch(shared.model, digests=shared.model_digests, profile=profile, limit_s=settings.timeout_s)
     token = revealed(shared.enrich_token)
     listener = settings.listen(has_token=token is not None or settings.tokens_file is not None)
     local = is_loopback_address(str(listener.getsockname()[0]))
@@ -130,6 +133,7 @@ class Server(Application):
             self.config,
             tokens=self.tokens,
             shadow=shadow,
+            profile=self.switch.profile,
             local=self.local,
             metrics_folder=self.telemetry,
         )
@@ -147,7 +151,9 @@ class Server(Application):
         worker.line.channel.close()
         Follower(worker.channel, routes_of(worker.wsgi).models).start()
         active = self.switch.chosen.active
-        what = f"model {active.contract.name}, version {active.version}"
+        profile = self.switch.profile
+        site = "" if profile is None else f", with the site's profile {profile.sha256[:VERSION_DIGITS]}"
+        what = f"model {active.contract.name}, version {active.version}{site}"
         said = {**facts(self.switch.chosen), "url.original": self.url}
         if worker.age == 1:
             log.info("ready at %s: %s", self.url, what, extra={"event.action": "ready", **said})

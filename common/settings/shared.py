@@ -34,6 +34,11 @@ class OversightSettings(Settings):
         None, description="Index, list or pattern to use instead of the installation's data stream."
     )
     model: Path = Field(DEFAULT_MODEL, description="Model artifact, or model folder (`oversight model add`).")
+    profile: Path | None = Field(
+        None,
+        description="Profile of this site, written by `oversight sense --report --profile FILE`: reasons and drift "
+        "compare with it instead of with training. The service reads it when it starts.",
+    )
     model_sha256: str | None = Field(
         None,
         description="Allowed SHA-256 digests of the artifact in hex, separated by commas; the enrich service refuses "
@@ -144,12 +149,12 @@ class OversightSettings(Settings):
             raise ValueError("this file does not exist; name an existing PEM file")
         return value
 
-    @field_validator("suppress", mode="before")
+    @field_validator("suppress", "profile", mode="before")
     @classmethod
     def _empty_means_unset(cls, value: Any) -> Any:
         return None if value == "" else value
 
-    @field_validator("state", "model", "suppress")
+    @field_validator("state", "model", "suppress", "profile")
     @classmethod
     def _home_is_expanded(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser()

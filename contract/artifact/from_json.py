@@ -65,7 +65,7 @@ def _contract_of(part: JsonObject, *, written: bool) -> tuple[ModelContract, Mod
     if written:
         part.refuse_other_keys((*_KEYS, *(CONTRACT_KEYS_2 if is_2 else ())))
     features = [
-        (_feature_of(item, written=written, is_2=is_2), item) for item in part.objects("features", _WRITE_FEATURES)
+        (feature_of(item, written=written, is_2=is_2), item) for item in part.objects("features", _WRITE_FEATURES)
     ]
     labels = [(_label_of(item, written=written, is_2=is_2), item) for item in part.objects("labels", _WRITE_LABELS)]
     families = () if part.missing("families", _WRITE_FAMILIES) else part.texts("families", _WRITE_FAMILIES)
@@ -176,7 +176,8 @@ _WRITE_LABELS = (
 _WRITE_FAMILIES = 'the list of the families that the labels have, such as ["calm", "danger"]'
 
 
-def _feature_of(part: JsonObject, *, written: bool, is_2: bool) -> Feature:
+def feature_of(part: JsonObject, *, written: bool, is_2: bool) -> Feature:
+    """One feature of a contract. A value that cannot be read becomes a harmless default and adds a problem."""
     if written:
         part.refuse_other_keys((*_FEATURE_KEYS, *(FEATURE_KEYS_2 if is_2 else ())))
     kind = part.text("kind", '"float" or "string"')

@@ -30,22 +30,20 @@ MOST_SHOWN = 12
 """Largest number of problems in a message."""
 
 
-def parse(text: str) -> Any:
-    """Parse a JSON text.
+def parse(text: str, what: str = "the contract") -> Any:
+    """Parse a JSON text; `what` it is, for messages.
 
     Raises:
         ArtifactError: it is not JSON, or has `NaN`, a duplicate key or a number of too many digits.
     """
     if len(text) > MAX_BYTES:
-        raise ArtifactError(f"the contract has {len(text):,} characters, expected {MAX_BYTES:,} at most")
+        raise ArtifactError(f"{what} has {len(text):,} characters, expected {MAX_BYTES:,} at most")
     try:
         return json.loads(text, parse_constant=_no_constant, parse_int=_integer, object_pairs_hook=_object)
     except RecursionError:
-        raise ArtifactError(
-            "the contract cannot be read as JSON (its lists or objects are nested too deeply)"
-        ) from None
+        raise ArtifactError(f"{what} cannot be read as JSON (its lists or objects are nested too deeply)") from None
     except ValueError as error:
-        raise ArtifactError(f"the contract is not JSON ({error})") from None
+        raise ArtifactError(f"{what} is not JSON ({error})") from None
 
 
 def _no_constant(word: str) -> float:
@@ -67,8 +65,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def raise_problems(problems: list[str], advice: str = "") -> None:
-    """Raise an error if there are problems.
+def raise_problems(problems: list[str], what: str = "the contract") -> None:
+    """Raise an error if there are problems; `what` has them, for messages.
 
     Raises:
         ArtifactError: all problems, in one line.
@@ -81,7 +79,7 @@ def raise_problems(problems: list[str], advice: str = "") -> None:
     if len(problems) > MOST_SHOWN:
         shown.append(f"and {len(problems) - MOST_SHOWN} more")
     count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
-    raise ArtifactError(f"the contract has {count}: {'; '.join(shown)}{advice}")
+    raise ArtifactError(f"{what} has {count}: {'; '.join(shown)}")
 
 
 class JsonObject:

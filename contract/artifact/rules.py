@@ -121,11 +121,16 @@ def _features_problems(features: tuple[Feature, ...]) -> Iterator[str]:
             *_feature_problems(feature),
             *_field_problems(feature, with_kdd=with_kdd),
             *_usual_problems(feature),
-            *_profile_problems(feature),
             *input_problems(feature),
         ]
         for problem in rules:
             yield f"feature {feature.name!r}: {problem}"
+
+
+def usual_values_problems(features: tuple[Feature, ...]) -> list[str]:
+    """The problems of features of which only the usual values are given."""
+    problems = [f"feature {feature.name!r}: {problem}" for feature in features for problem in _usual_problems(feature)]
+    return [*_duplicates("feature name", (feature.name for feature in features)), *problems]
 
 
 def feature_problem(feature: Feature) -> str | None:
@@ -230,14 +235,11 @@ def _usual_problems(feature: Feature) -> Iterator[str]:
     shares = [share for _, share in feature.usual_shares]
     if any(not 0.0 <= share <= 1.0 for share in shares) or sum(shares) > 1.0 + SHARES_TOLERANCE:
         yield "`usual_shares` are not shares of one whole; write numbers from 0 to 1, together 1 at most"
-
-
-def _profile_problems(feature: Feature) -> Iterator[str]:
-    edges, shares = feature.profile_edges, feature.profile_shares
-    if feature.kind == "string" and (edges or shares):
+    edges, bins = feature.profile_edges, feature.profile_shares
+    if feature.kind == "string" and (edges or bins):
         yield "a string has no profile of numbers; its `usual_shares` are its profile"
     else:
-        yield from profile_problems(edges, shares, tolerance=SHARES_TOLERANCE)
+        yield from profile_problems(edges, bins, tolerance=SHARES_TOLERANCE)
 
 
 def _label_problems(labels: tuple[Label, ...], families: tuple[str, ...]) -> Iterator[str]:

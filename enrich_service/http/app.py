@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from flask import Flask, Response, g, request
@@ -24,6 +25,7 @@ from common.access.forwarded import Forwarded
 from common.access.request_checks import bearer
 from common.access.tokens import Tokens
 from common.server.admission import admission
+from contract.artifact.site_profile import SiteProfile
 from contract.errors import ArtifactError
 from contract.wire import EnrichResponse
 from enrich_service import garbage, request_body
@@ -51,6 +53,7 @@ def create_app(
     *,
     tokens: Tokens | None = None,
     shadow: Artifact | None = None,
+    profile: SiteProfile | None = None,
     local: bool = True,
     metrics_folder: Path | None = None,
 ) -> Flask:
@@ -61,6 +64,7 @@ def create_app(
         settings: the service's settings.
         tokens: the valid tokens; None: no token is required.
         shadow: the shadow model.
+        profile: what is usual at this site; it must fit every model that will be served.
         local: only this machine can reach the service.
         metrics_folder: folder that holds the counts of all workers; None: there is only this process.
     """
@@ -71,12 +75,13 @@ def create_app(
     metrics, tokens = Metrics(metrics_folder), tokens or Tokens()
 
     def make(active: Artifact, beside: Artifact | None) -> Serving:
+        active = replace(active, profile=profile)
         return Serving(
             active,
             beside,
             unknown_is_alert=settings.unknown_is_alert,
             on_compared=metrics.compared,
-            on_enriched=metrics.serves(active.contract, active.version),
+            on_enriched=metrics.serves(active.usual, active.version),
             cache_bytes=settings.cache_bytes,
         )
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct
 
 from contract.artifact.contract import CATEGORICAL_INPUT, NUMERIC_INPUT
 from contract.artifact.proof import proof_in_words
 from contract.distribution import own_version
-from contract.wire import Model, ModelPage
+from contract.wire import Model, ModelPage, Profile
 from enrich_service.model.artifact import Artifact, inputs_of, outputs_of
 
 SERVER = "oversight-enrich"
@@ -74,8 +74,10 @@ def server_metadata() -> ServerMetadata:
 
 
 def model_page(artifact: Artifact) -> ModelPage:
-    """The model's name and version, the document fields that it reads, its figures, the whole contract, its proof."""
-    contract = artifact.contract
+    """The model's name and version, the document fields that it reads, its figures, the whole contract, its proof, and
+    the site's profile if there is one.
+    """
+    contract, profile = artifact.contract, artifact.profile
     return ModelPage(
         Model(contract.name, artifact.version),
         list(contract.fields),
@@ -83,6 +85,7 @@ def model_page(artifact: Artifact) -> ModelPage:
         contract.to_dict(),
         contract.proof,
         proof_in_words(contract),
+        UNSET if profile is None else Profile(profile.sha256, profile.rows, profile.since, profile.until),
     )
 
 

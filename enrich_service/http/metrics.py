@@ -98,7 +98,7 @@ class Metrics(Collector):
         self._requests_of, self._duration_of = cache(self.requests.labels), cache(self.duration.labels)
 
     def serves(self, contract: ModelContract, version: str) -> ModelCounts:
-        """Return the counters of a model that is served from now on."""
+        """Return the counters of a model that is served from now on; drift is measured against this contract."""
         self._model = ModelCounts(self, contract, version)
         return self._model
 
@@ -170,7 +170,9 @@ class ModelCounts:
             f"{PREFIX}_drift_documents", "Documents of the last 24 hours from which the drift is computed.", documents
         )
         drift = GaugeMetricFamily(
-            f"{PREFIX}_input_drift_psi", "Population stability index of a feature against training.", labels=["feature"]
+            f"{PREFIX}_input_drift_psi",
+            "Population stability index of a feature against training, or against the site's profile.",
+            labels=["feature"],
         )
         for field, value in psi.items():
             drift.add_metric([field], value)

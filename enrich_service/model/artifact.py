@@ -27,6 +27,7 @@ from contract.artifact.contract import (
     ModelContract,
 )
 from contract.artifact.file import ModelFile
+from contract.artifact.site_profile import SiteProfile, read_profile
 from contract.errors import ArtifactError
 from contract.onnx.session import closed, first_line, refusal
 from enrich_service.model.model_file import read
@@ -85,6 +86,17 @@ class Artifact:
 
     deviates: bool = False
     """The graph gives the deviation of each number too."""
+    profile: SiteProfile | None = None
+    """What is usual at this site."""
+
+    @property
+    def usual(self) -> ModelContract:
+        """The contract with the usual values for reasons and drift: those of the site if there is a profile.
+
+        Raises:
+            ArtifactError: the profile does not fit.
+        """
+        return self.contract if self.profile is None else self.profile.over(self.contract)
 
     @property
     def outputs(self) -> list[str]:
@@ -177,13 +189,14 @@ def outputs_of(contract: ModelContract) -> dict[str, Shape]:
     return outputs
 
 
-def load(path: Path) -> Artifact:
-    """Read, check and open an artifact.
+def load(path: Path, profile: Path | None = None) -> Artifact:
+    """Read, check and open an artifact, with the site's profile if there is one.
 
     Raises:
-        ArtifactError: says in one line what is wrong with the file and what to do.
+        ArtifactError: says in one line what is wrong with a file and what to do.
     """
-    return open_model(read(path))
+    artifact = open_model(read(path))
+    return artifact if profile is None else replace(artifact, profile=read_profile(profile))
 
 
 def open_model(model: ModelFile) -> Artifact:

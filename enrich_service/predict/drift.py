@@ -35,7 +35,7 @@ RARE_SHARE = 0.01
 
 
 class Bins:
-    """The bins of one contract: edges for floats, a bin for each common word."""
+    """The bins of one contract, or of a site's profile: edges for floats, a bin for each common word."""
 
     def __init__(self, contract: ModelContract) -> None:
         floats = [(column, f) for column, f in enumerate(contract.numeric) if f.profile_edges]
@@ -85,7 +85,8 @@ def _common(feature: Feature) -> list[tuple[str, float]]:
 def _places(feature: Feature) -> dict[str, int]:
     """The bin of each known word: the common ones first, then one for all rare words; unseen words are in the next."""
     common = _common(feature)
-    return dict.fromkeys(feature.vocabulary, len(common)) | {word: place for place, (word, _) in enumerate(common)}
+    known = (*feature.vocabulary, *(word for word, _ in feature.usual_shares))  # a site has words that the model lacks
+    return dict.fromkeys(known, len(common)) | {word: place for place, (word, _) in enumerate(common)}
 
 
 def _shares(feature: Feature) -> list[float]:

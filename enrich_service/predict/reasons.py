@@ -61,9 +61,10 @@ class Explainer:
         self._usual, self._usual_fall = _usual_reasons(contract)
         self._is_of_labels = contract.task == "classification"
         self._run = artifact.run_label if self._is_of_labels else partial(artifact.run_one, contract.outputs[0])
+        usual = artifact.usual
         describe: list[Callable[[Any], str]] = [
-            *(number_words(feature, contract.usual_of) for feature in contract.numeric),
-            *(word_words(feature, contract.usual_of) for feature in contract.categorical),
+            *(number_words(feature, usual.usual_of) for feature in usual.numeric),
+            *(word_words(feature, usual.usual_of) for feature in usual.categorical),
         ]
         self._sentence = lru_cache(SENTENCES)(lambda column, value: describe[column](value))
 

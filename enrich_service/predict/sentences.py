@@ -4,9 +4,9 @@
     flag S0, share 0.0005       ──▶ "flag is S0; fewer than 1 % of normal connections have it, 94 % have SF"
     nothing known but a value   ──▶ "count is 511 (usually 2)"
 
-Every number in a sentence comes from the contract, and every sentence is true by the definition of its quantiles: at
-least 95 % of the harmless rows have at most the high one; at least half have at most the middle one, and at least half
-have at least that.
+Every number in a sentence comes from the contract or the site's profile, and every sentence is true by the definition
+of its quantiles: at least 95 % of the harmless rows have at most the high one; at least half have at most the middle
+one, and at least half have at least that.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from pathlib import Path
 from common.changed_files import file_state
 from contract import hints
 from contract.artifact.file import ModelFile
+from contract.artifact.site_profile import SiteProfile
 from contract.errors import ArtifactError
 from enrich_service.model.model_file import (
     difference,
@@ -54,13 +55,22 @@ class Line:
 class Switch:
     """Chooses the models that all workers serve."""
 
-    def __init__(self, path: Path, *, digests: Collection[str] = (), limit_s: float = 60.0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        digests: Collection[str] = (),
+        profile: SiteProfile | None = None,
+        limit_s: float = 60.0,
+    ) -> None:
         """Read and try the model of a path.
 
         Raises:
-            ArtifactError: the model cannot be served. A shadow that cannot be served is logged and left out.
+            ArtifactError: the model cannot be served, or the site's profile does not fit it. A shadow that cannot be
+                served is logged and left out.
         """
         self._path, self._digests, self._limit_s = path, digests, limit_s
+        self.profile = profile
         self._seen = _signature(path)
         self.chosen = self._read(self._pointer())
         self.round = 0
@@ -153,6 +163,8 @@ class Switch:
         """The artifact, or the versions that the pointer names."""
         active = read(self._path) if pointer is None else read_version(self._path, str(pointer.active))
         refuse_unpinned(active, self._digests)
+        if self.profile is not None:
+            self.profile.over(active.contract)
         if pointer is None or pointer.shadow in (None, active.version):
             return Chosen(active)
         try:

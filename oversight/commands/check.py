@@ -17,6 +17,7 @@ from common.settings.shared import OversightSettings
 from contract import hints
 from contract.artifact.file import ModelFile
 from contract.artifact.proof import proof_in_words
+from contract.artifact.site_profile import read_profile
 from contract.documents.datasets import CONNECTION
 from contract.documents.fields import FINAL_PIPELINE
 from contract.errors import ArtifactError, InputError, OversightError, SettingsError
@@ -31,6 +32,7 @@ from es_pipelines.ship.target import find
 from oversight.client.cluster import connect
 from oversight.commands.status import MISREAD_HINT, duration, notes
 from oversight.config.settings import load, load_installation, option_of
+from oversight.profile_in_words import profile_in_words
 from oversight.tables import console
 from oversight.task_in_words import task_in_words
 from oversight.terminal import one_line, print_json
@@ -202,7 +204,12 @@ def _artifact(settings: OversightSettings) -> str:
     artifact = open_model(model)
     contract = artifact.contract
     what = f"{contract.name} {artifact.version}, {len(contract.labels)} labels, {settings.model}"
-    return f"{what}; task: {task_in_words(contract)}; proof: {proof_in_words(contract)}"
+    facts = [what, f"task: {task_in_words(contract)}", f"proof: {proof_in_words(contract)}"]
+    if settings.profile is not None:
+        profile = read_profile(settings.profile)
+        profile.over(contract)
+        facts.append(f"profile: {profile_in_words(profile)}")
+    return "; ".join(facts)
 
 
 def _readable(settings: OversightSettings) -> ModelFile | None:

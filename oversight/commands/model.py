@@ -13,9 +13,11 @@ from rich.text import Text
 from common.settings.shared import OversightSettings
 from contract.artifact.contract import Feature, Label, ModelContract
 from contract.artifact.proof import proof_in_words
+from contract.artifact.site_profile import read_profile
 from oversight import tables
 from oversight.commands.model_versions import COMMANDS, json_option, model_option
 from oversight.config.settings import load
+from oversight.profile_in_words import facts_of, profile_in_words
 from oversight.task_in_words import kind_in_words, task_in_words
 from oversight.terminal import print_json
 
@@ -39,18 +41,26 @@ def command(ctx: click.Context, *, model: Path | None, as_json: bool) -> None:
     """
     ctx.obj = (model, as_json)
     if ctx.invoked_subcommand is None:
-        show(load(OversightSettings, model=model).model, as_json=as_json)
+        shared = load(OversightSettings, model=model)
+        show(shared.model, shared.profile, as_json=as_json)
 
 
 for versions_command in COMMANDS:
     command.add_command(versions_command)
 
 
-def show(path: Path, *, as_json: bool) -> None:
-    """Print the facts of an artifact."""
+def show(path: Path, site: Path | None, *, as_json: bool) -> None:
+    """Print the facts of an artifact, and with which profile it is served.
+
+    Raises:
+        ArtifactError: the artifact cannot be read, or the site's profile cannot be used with it.
+    """
     from enrich_service.model.model_file import read
 
     file = read(path)
+    profile = None if site is None else read_profile(site)
+    if profile is not None:
+        profile.over(file.contract)
     if as_json:
         page = {
             "path": str(file.path),
@@ -59,6 +69,7 @@ def show(path: Path, *, as_json: bool) -> None:
             "sha256": file.sha256,
             "contract": file.contract.to_dict(),
             "proof": proof_in_words(file.contract),
+            **({} if profile is None else {"profile": {"path": str(site), **facts_of(profile)}}),
         }
         print_json(page)
         return
@@ -66,6 +77,8 @@ def show(path: Path, *, as_json: bool) -> None:
     console.print(Text(file.contract.name, style="bold"), f"  version {file.version}  {file.path}", sep="")
     console.print(Text(f"task: {task_in_words(file.contract)}"), soft_wrap=False)
     console.print(Text(f"proof: {proof_in_words(file.contract)}"), soft_wrap=False)
+    if profile is not None:
+        console.print(Text(f"profile: {site}, {profile_in_words(profile)}"), soft_wrap=False)
     for table in (features_table(file.contract), labels_table(file.contract), figures_table(file.contract)):
         console.print()
         console.print(table)

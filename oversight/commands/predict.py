@@ -99,9 +99,9 @@ def command(*, model: Path | None, data: Path, output: Path, form: Form | None, 
     table = open_table(data)
     if output != STDOUT and output.exists() and output.samefile(data):
         raise InputError(f"--output {output} is the file of the rows itself; name another one")
-    scorer = Scorer(
-        artifact := open_artifact(artifact_path(load(OversightSettings, model=model).model)), reasons=reasons
-    )
+    shared = load(OversightSettings, model=model)
+    artifact = open_artifact(artifact_path(shared.model), shared.profile)
+    scorer = Scorer(artifact, reasons=reasons)
     stream: AbstractContextManager[IO[Any]] = nullcontext(sys.stdout.buffer) if output == STDOUT else replaced(output)
     with stream as file:
         summary = score(table, scorer, Lines(form, scorer.columns), file)

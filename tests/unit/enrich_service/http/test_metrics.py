@@ -12,6 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from common.access.tokens import Tokens
+from contract.artifact.site_profile import read_profile
 from enrich_service.http.app import create_app
 from enrich_service.http.metrics import Metrics
 from enrich_service.model.artifact import Artifact, load
@@ -19,6 +20,7 @@ from enrich_service.predict.enrich import Enricher
 from enrich_service.settings import ServeSettings
 from tests.artifacts import HEALTHY, HOT, STRANGE, TURBINE, write_model
 from tests.enriching import enriched
+from tests.profiles import features, write_profile
 
 PAGE = Path(__file__).resolve().parents[4] / "docs" / "metrics.md"
 
@@ -122,3 +124,41 @@ def test_only_harmless_documents_count_for_the_drift(tmp_path: Path) -> None:
     assert samples(one)["drift_documents{}"] == 0
     enriched(enricher, HEALTHY, HOT, HEALTHY)
     assert samples(one)["drift_documents{}"] == 2
+
+
+def test_with_a_profile_the_drift_is_that_from_the_site(tmp_path: Path) -> None:
+    """The same documents: as the profile says, and far from training."""
+    hot = {"turbine": {"temperature_c": 76.0, "vibration_mm_s": 0.1, "state": {"mode": "starting"}}}
+    warm = {"turbine": {"temperature_c": 70.0, "vibration_mm_s": 2.0, "state": {"mode": "starting"}}}
+    trained = [
+        replace(feature, profile_edges=(60.0,), profile_shares=(0.5, 0.5)) if feature.kind == "float" else feature
+        for feature in TURBINE.features
+    ]
+    artifact = load(write_model(tmp_path / "model.onnx", replace(TURBINE, features=tuple(trained))))
+    measured = features("temperature_c", profile_edges=[70.0], profile_shares=[0.5, 0.5])
+    profile = read_profile(write_profile(tmp_path / "site.json", features=measured))
+    psi = {}
+    for site in (None, profile):
+        client = create_app(artifact, ServeSettings(), profile=site).test_client()
+        documents = [{"id": str(number), "source": (hot, warm)[number % 2]} for number in range(1000)]
+        for begin in range(0, 1000, 50):
+            assert client.post("/v1/enrich", json={"documents": documents[begin : begin + 50]}).status_code == 200
+        lines = client.get("/metrics").get_data(as_text=True).splitlines()
+        start = 'oversight_enrich_input_drift_psi{feature="turbine.temperature_c"} '
+        psi[site is not None] = float(next(line for line in lines if line.startswith(start)).removeprefix(start))
+    assert psi[False] > 3
+    assert psi[True] < 0.01
+
+
+def test_the_model_page_names_the_profile(turbine: Artifact, tmp_path: Path) -> None:
+    """Its digest and what it was measured on; without a profile there is no such key."""
+    profile = read_profile(write_profile(tmp_path / "site.json"))
+    page = create_app(turbine, ServeSettings(), profile=profile).test_client().get("/v1/model").get_json()
+    assert page["profile"] == {
+        "sha256": profile.sha256,
+        "rows": 900,
+        "since": "2026-11-30T10:00:00Z",
+        "until": "2026-11-30T11:00:00Z",
+    }
+    assert page["contract"] == TURBINE.to_dict(), "the model's own contract does not change"
+    assert "profile" not in create_app(turbine, ServeSettings()).test_client().get("/v1/model").get_json()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,17 @@ def test_psi_is_zero_without_a_change_and_counts_unseen_words() -> None:
     moved = bins.psi(np.array([500, 250, 250, 0, 900, 100, 750, 145, 5, 100]))
     assert moved["river.width"] == pytest.approx(0.4 * np.log(0.9 / 0.5) - 0.4 * np.log(0.1 / 0.5))
     assert moved["river.colour"] == pytest.approx(0.0999 * np.log(1000) - 0.1 * np.log(0.145 / 0.245))
+
+
+def test_a_word_of_a_profile_that_the_model_lacks_is_a_known_word() -> None:
+    """A site has words that training never saw; a common one has a bin of its own, a rare one is with the rare ones."""
+    shares = (("violet", 0.6), ("green", 0.392), ("white", 0.004), ("pink", 0.004))
+    colour = replace(CONTRACT.categorical[0], usual_shares=shares)
+    bins = Bins(replace(CONTRACT, features=(colour,)))
+    words = np.array([["violet"]] * 600 + [["green"]] * 392 + [["white"]] * 4 + [["pink"]] * 4, np.object_)
+    counts = bins.count(np.empty((1000, 0), np.float32), words)
+    assert counts.tolist() == [600, 392, 8, 0]
+    assert bins.psi(counts) == pytest.approx({"river.colour": 0}, abs=1e-9)
 
 
 def test_too_few_documents_give_no_figure() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from contract.artifact.site_profile import read_profile
 from contract.occlusion import LEAST_FALL, MOST_ROWS, log_odds
 from enrich_service.model.artifact import Artifact, load
 from enrich_service.predict.enrich import Enricher
@@ -16,6 +17,7 @@ from enrich_service.predict.reasons import LEAST_FALL_OF_NOVELTY, Explainer, hea
 from tests.artifacts import HEALTHY, STRANGE, TURBINE, write_model
 from tests.artifacts import HOT as HOT_DOCUMENT
 from tests.enriching import enriched
+from tests.profiles import write_profile
 
 HOT, WORN, BOTH = [125.0, 1.5], [60.0, 22.5], [110.0, 6.0]
 
@@ -33,6 +35,18 @@ def test_the_feature_that_causes_the_verdict_is_named_with_its_value(turbine: Ar
     assert reasons(turbine, [HOT, WORN]) == [
         ["temperature_c is 125 (usually 60)"],
         ["vibration_mm_s is 22.5 (usually 1.5)"],
+    ]
+
+
+def test_a_reason_compares_with_the_site_if_there_is_a_profile(turbine: Artifact, tmp_path: Path) -> None:
+    """The features stay the same, because the model is the same; what is usual is measured at the site."""
+    at_site = replace(turbine, profile=read_profile(write_profile(tmp_path / "site.json")))
+    assert reasons(at_site, [HOT, WORN]) == [
+        ["temperature_c is 125; 95 % of harmless rows of this site have at most 120"],
+        ["vibration_mm_s is 22.5; 95 % of harmless rows of this site have at most 3"],
+    ]
+    assert reasons(at_site, [[110.0, 6.0]]) == [
+        ["temperature_c is 110; half of harmless rows of this site have at most 110"]
     ]
 
 
