@@ -58,7 +58,7 @@ class Literal:
         }
 
     def _forget_silent_host(self) -> None:
-        """Only so many hosts are known. The one with the longest silence goes, with all that it received.
+        """Only so many hosts are known. The one with the longest silence goes, with everything that it received.
 
         The first window has nothing of it any more: the tests that reach this limit keep the windows apart.
         """
