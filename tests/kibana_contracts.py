@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from hypothesis import strategies as st
 
 from common.settings.shared import DEFAULT_MODEL
@@ -11,9 +9,8 @@ from contract.artifact.contract import Feature, Label, ModelContract, Tactic, Te
 from contract.kdd99.columns import UNKNOWN_LABEL
 from enrich_service.model.model_file import read_contract
 
-__all__ = ["CONTRACTS", "SHIPPED_MODEL", "shipped_contract"]
+__all__ = ["CONTRACTS", "shipped_contract"]
 
-SHIPPED_MODEL: Path = DEFAULT_MODEL
 TACTIC = Tactic("TA0043", "Reconnaissance", "https://attack.mitre.org/tactics/TA0043/")
 TECHNIQUE = Technique("T1595", "Active Scanning", "https://attack.mitre.org/techniques/T1595/", TACTIC)
 WORDS = st.text(st.characters(blacklist_categories=["Cc", "Cs", "Zl", "Zp"]), min_size=1, max_size=12).filter(
@@ -24,7 +21,7 @@ WORDS = st.text(st.characters(blacklist_categories=["Cc", "Cs", "Zl", "Zp"]), mi
 
 def shipped_contract() -> ModelContract:
     """Return the contract of the shipped artifact."""
-    return read_contract(SHIPPED_MODEL)
+    return read_contract(DEFAULT_MODEL)
 
 
 @st.composite

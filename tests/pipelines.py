@@ -29,7 +29,7 @@ KDD99 = ModelContract(
 FLOW = dataclasses.replace(
     KDD99, name="kdd99-flow", features=tuple(feature for feature in KDD99.features if feature.name in kdd99.FLOW)
 )
-"""The contract of a model without the content columns."""
+"""The contract of a model that reads what a flow log has."""
 LINE = (
     "0,tcp,http,SF,181,5450,0,0,0,0,0,1,0,0,0,0,0,0,0,0,0,0,8,8,0.00,0.00,0.00,0.00,1.00,0.00,0.00,"
     "9,9,1.00,0.00,0.11,0.00,0.00,0.00,0.00,0.00"
@@ -39,7 +39,7 @@ _VALUES = dict(zip(kdd99.COLUMNS, LINE.split(","), strict=True))
 EMPTIED = ",".join("" if column in kdd99.CONTENT else value for column, value in _VALUES.items())
 """The same row from a sensor that leaves the content columns empty."""
 SHORT = ",".join(_VALUES[column] for column in kdd99.FLOW)
-"""The same row without the content columns."""
+"""The same row with the columns of a flow log alone."""
 
 NOW = "<now>"
 NAMESPACE = "<namespace>"

@@ -64,9 +64,10 @@ def study_of(folder: Path, contract: ModelContract) -> Study | None:
         study: Study = json.loads(path.read_text(encoding="utf-8"))
         made_by = study["made_by"]
         wanted = json.loads(json.dumps(dict(contract.training["recipe"])))
-        same = (made_by["recipe"], made_by["data"], study["model"]) == (
+        same = (made_by["recipe"], made_by["data"], made_by["columns"], study["model"]) == (
             wanted,
             contract.training["sha256"],
+            len(contract.features),
             contract.name,
         )
     except FileNotFoundError:

@@ -13,8 +13,9 @@ from common.settings.base import Settings
 from contract import hints
 from contract.documents.datasets import CONNECTION, DATASET_RULE, is_dataset
 from contract.documents.fields import stream_name
+from contract.shipped_models import model_path, shipped_path
 
-DEFAULT_MODEL = Path(__file__).resolve().parents[2] / "models" / "kdd99-mlp" / "model.onnx"
+DEFAULT_MODEL = shipped_path("kdd99-mlp")
 
 
 class OversightSettings(Settings):
@@ -33,7 +34,11 @@ class OversightSettings(Settings):
     index: str | None = Field(
         None, description="Index, list or pattern to use instead of the installation's data stream."
     )
-    model: Path = Field(DEFAULT_MODEL, description="Model artifact, or model folder (`oversight model add`).")
+    model: Path = Field(
+        DEFAULT_MODEL,
+        description="Name of a shipped model (`kdd99-mlp`, `kdd99-flow`), or path of an artifact or of a model folder "
+        "(`oversight model add`). To name a file or folder called like a shipped model, write `./` in front.",
+    )
     profile: Path | None = Field(
         None,
         description="Profile of this site, written by `oversight sense --report --profile FILE`: reasons and drift "
@@ -153,6 +158,11 @@ class OversightSettings(Settings):
     @classmethod
     def _empty_means_unset(cls, value: Any) -> Any:
         return None if value == "" else value
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _shipped_model_by_its_name(cls, value: Any) -> Any:
+        return model_path(value) if isinstance(value, str) else value
 
     @field_validator("state", "model", "suppress", "profile")
     @classmethod

@@ -25,6 +25,7 @@ from contract.onnx.reader import (
     UnplainOnnxError,
     inspect,
 )
+from contract.shipped_models import shipped_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,8 @@ def _bytes_of(path: Path) -> bytes:
             return file.read(MAX_MODEL_BYTES)
     except FileNotFoundError:
         raise ArtifactError(
-            f"there is no model at {path}; run `oversight train`, or set OVERSIGHT_MODEL to an artifact"
+            f"there is no model at {path}; run `oversight train`, or set OVERSIGHT_MODEL to a path or to the name of a "
+            f"shipped model ({', '.join(shipped_names())})"
         ) from None
     except IsADirectoryError:
         raise ArtifactError(

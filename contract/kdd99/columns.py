@@ -62,8 +62,11 @@ NUMERIC: tuple[str, ...] = tuple(column for column in COLUMNS if column not in C
 CONTENT: tuple[str, ...] = COLUMNS[9:22]
 """Columns 10 to 22, `hot` to `is_guest_login`. They need the connection's content, which few sensors read."""
 
-FLOW: tuple[str, ...] = tuple(column for column in COLUMNS if column not in CONTENT)
-"""The 28 other columns, in their order: the connection's own numbers and the counts over recent ones."""
+PACKET: tuple[str, ...] = ("wrong_fragment", "urgent")
+"""Columns 8 and 9. They need the headers of single packets, which no flow log has."""
+
+FLOW: tuple[str, ...] = tuple(column for column in COLUMNS if column not in (*PACKET, *CONTENT))
+"""The 26 other columns, in their order: the connection's own numbers and the counts over recent ones."""
 
 ROOT = "kdd99"
 """A document holds the columns below this root, by their own names."""

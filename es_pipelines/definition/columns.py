@@ -4,7 +4,7 @@
     any other model          the model's own features   ┴─▶ columns ─▶ ┴ optional: a missing value stays missing
 
 A sensor does not change its lines when you provision another model. So a line of 41 columns stays one for a model that
-reads 28 of them. Columns that the model does not read are typed and mapped like the others, for the next model and for
+reads 26 of them. Columns that the model does not read are typed and mapped like the others, for the next model and for
 people.
 
 Several features may read one date, which is one column. A date that Oversight stores itself, such as `@timestamp`, is

@@ -66,7 +66,7 @@ def _components(
     settings = fill(read_yaml("templates/settings.yml"), known)
     if engine.index_mode:
         settings["index"]["mode"] = "standard"
-    fields = {"dynamic": False, "_meta": index_meta(namespace, contract.dataset), "properties": _fields()}
+    fields = {"dynamic": False, "_meta": _mapping_meta(contract, namespace), "properties": _fields()}
     bodies: dict[str, dict[str, Any]] = {
         "settings": {"settings": settings},
         "fields": {"mappings": fields},
@@ -105,11 +105,19 @@ def _stream(
     name = stream_name(namespace, contract.dataset)
     body = {
         "settings": {"index": {"default_pipeline": NO_PIPELINE, "final_pipeline": known["pipeline.router"]}},
-        "mappings": {"properties": merge(_fields(), properties(model_fields(contract)))},
+        "mappings": {
+            "_meta": _mapping_meta(contract, namespace),
+            "properties": merge(_fields(), properties(model_fields(contract))),
+        },
     }
     found = [Resource("data stream lifecycle", name, _lifecycle(retention))] if engine.lifecycle else []
     found += [Resource("data stream options", name, OPTIONS)] if engine.failure_store else []
     return [*found, Resource("data stream" if engine.data_streams else "index", name, body)]
+
+
+def _mapping_meta(contract: ModelContract, namespace: str) -> dict[str, Any]:
+    """Who owns the stream, and its model. A shipper's key may read the mapping, but no template."""
+    return {**index_meta(namespace, contract.dataset), MODEL_META: ModelSummary.of(contract).to_dict()}
 
 
 def _lifecycle(retention: str | None) -> dict[str, Any]:

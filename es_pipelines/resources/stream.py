@@ -72,10 +72,7 @@ class Live(Kind):
 
     def normal(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Flat settings, and the mapping in plain values."""
-        return {
-            "settings": normal.settings(body["settings"]),
-            "mappings": {"properties": normal.plain(body["mappings"]["properties"])},
-        }
+        return {"settings": normal.settings(body["settings"]), "mappings": normal.plain(body["mappings"])}
 
     def references(self, body: Mapping[str, Any]) -> set[str]:
         """The template that it was created from, and its pipelines."""
@@ -148,7 +145,8 @@ class Live(Kind):
         if step.action == Action.ROLL_OVER:
             return self.roll_over(es, step)
         try:
-            call(es, "PUT", f"/{step.name}/_mapping", target["mappings"], params=self.mapping_options)
+            mapping = {**target["mappings"], "_meta": wanted.body["mappings"]["_meta"]}  # its names stay as written
+            call(es, "PUT", f"/{step.name}/_mapping", mapping, params=self.mapping_options)
         except BadRequestError as error:
             return self.roll_over(es, step.because(Action.ROLL_OVER, error_of(error.body)[1]))
         return step
@@ -292,8 +290,8 @@ def _is_field(value: Mapping[str, Any]) -> bool:
 
 def _body(is_a: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """The parts of an index that are compared."""
-    properties = normal.plain(body.get("mappings", {}).get("properties", {}))
-    return {"is": is_a, "settings": normal.settings(body.get("settings", {})), "mappings": {"properties": properties}}
+    mappings = {"properties": {}, **normal.plain(body.get("mappings", {}))}
+    return {"is": is_a, "settings": normal.settings(body.get("settings", {})), "mappings": mappings}
 
 
 def _lift(blocks: list[str], name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 import click
 
@@ -27,7 +26,7 @@ def command(
     namespace: str | None,
     dataset: str | None,
     index: str | None,
-    model: Path | None,
+    model: str | None,
     verbose: bool,
 ) -> None:
     """Show the dashboards in a browser, live and read-only, until SIGTERM or Ctrl-C. You need no Kibana and no

@@ -57,7 +57,7 @@ def command(
     data_path: Path | None,
     label: str | None,
     query: str | None,
-    model: Path | None,
+    model: str | None,
     namespace: str | None,
     dataset: str | None,
     index: str | None,

@@ -57,7 +57,7 @@ def command() -> None:
 @dataset_option
 @space_option
 @model_option
-def export_command(*, output: str, namespace: str | None, dataset: str | None, space: str, model: Path | None) -> None:
+def export_command(*, output: str, namespace: str | None, dataset: str | None, space: str, model: str | None) -> None:
     """Write data views, saved searches, saved queries and dashboards to a file that Kibana imports.
 
     The same model and namespace give the same bytes. The command contacts no server.
@@ -102,7 +102,7 @@ def import_command(
     namespace: str | None,
     dataset: str | None,
     space: str,
-    model: Path | None,
+    model: str | None,
     wait_s: float,
     force: bool,
     as_json: bool,
@@ -141,7 +141,7 @@ def rules_command(
     namespace: str | None,
     dataset: str | None,
     space: str,
-    model: Path | None,
+    model: str | None,
     wait_s: float,
     force: bool,
     as_json: bool,

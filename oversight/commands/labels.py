@@ -55,7 +55,7 @@ def export(
     *,
     output: Path | None,
     form: str,
-    model: Path | None,
+    model: str | None,
     namespace: str | None,
     dataset: str | None,
     index: str | None,

@@ -26,7 +26,7 @@ from oversight.terminal import print_json
 @model_option
 @json_option
 @click.pass_context
-def command(ctx: click.Context, *, model: Path | None, as_json: bool) -> None:
+def command(ctx: click.Context, *, model: str | None, as_json: bool) -> None:
     """Show the model artifact: features, labels, figures measured on rows that training never saw.
 
     With a command: list and switch the versions in a model folder. A running `oversight serve` uses the new version

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.table import Table
 
 from common.settings.shared import OversightSettings
+from contract.shipped_models import model_path
 from oversight.config.settings import load, option_of
 from oversight.tables import console, table
 from oversight.terminal import print_json, print_result
@@ -22,19 +22,21 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print as JSO
 
 
 @click.command(short_help="Check an artifact and store it in the model folder.")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path())
 @model_option
 @json_option
 @click.pass_context
-def add(ctx: click.Context, *, file: Path, model: Path | None, as_json: bool) -> None:
+def add(ctx: click.Context, *, file: str, model: str | None, as_json: bool) -> None:
     """Check an artifact and store it in the model folder under its version; the active version stays the same.
+
+    FILE is a path, or the name of a shipped model.
 
     \b
     Example:
       oversight model --model models/live add build/kdd99-mlp/model.onnx
     """
     store, as_json = _store_and_format(ctx, model, as_json)
-    added = store.add(file)
+    added = store.add(model_path(file))
     print_result(
         {"version": added.version, "id": added.contract.name, "sha256": added.sha256},
         f"version {added.version} of {added.contract.name} is in {store.folder}",
@@ -46,7 +48,7 @@ def add(ctx: click.Context, *, file: Path, model: Path | None, as_json: bool) ->
 @model_option
 @json_option
 @click.pass_context
-def list_(ctx: click.Context, *, model: Path | None, as_json: bool) -> None:
+def list_(ctx: click.Context, *, model: str | None, as_json: bool) -> None:
     """List the versions in the model folder, newest first.
 
     \b
@@ -86,7 +88,7 @@ def list_(ctx: click.Context, *, model: Path | None, as_json: bool) -> None:
 @model_option
 @json_option
 @click.pass_context
-def activate(ctx: click.Context, *, version: str, foreign: bool, model: Path | None, as_json: bool) -> None:
+def activate(ctx: click.Context, *, version: str, foreign: bool, model: str | None, as_json: bool) -> None:
     """Make a version active: one in the folder (its first digits are enough), or a file, which is added first.
 
     \b
@@ -95,14 +97,14 @@ def activate(ctx: click.Context, *, version: str, foreign: bool, model: Path | N
       oversight model activate build/kdd99-mlp/model.onnx
     """
     store, as_json = _store_and_format(ctx, model, as_json)
-    _print_change(store.activate(version, foreign=foreign), as_json=as_json)
+    _print_change(store.activate(str(model_path(version)), foreign=foreign), as_json=as_json)
 
 
 @click.command(short_help="Switch back to the previous version.")
 @model_option
 @json_option
 @click.pass_context
-def rollback(ctx: click.Context, *, model: Path | None, as_json: bool) -> None:
+def rollback(ctx: click.Context, *, model: str | None, as_json: bool) -> None:
     """Switch back to the previous version.
 
     \b
@@ -119,7 +121,7 @@ def rollback(ctx: click.Context, *, model: Path | None, as_json: bool) -> None:
 @model_option
 @json_option
 @click.pass_context
-def shadow(ctx: click.Context, *, version: str | None, off: bool, model: Path | None, as_json: bool) -> None:
+def shadow(ctx: click.Context, *, version: str | None, off: bool, model: str | None, as_json: bool) -> None:
     """Let a second version predict too; its results go to `oversight.shadow.*` only.
 
     \b
@@ -130,13 +132,13 @@ def shadow(ctx: click.Context, *, version: str | None, off: bool, model: Path | 
     if off == (version is not None):
         raise click.UsageError("name a VERSION or FILE as the shadow, or use --off")
     store, as_json = _store_and_format(ctx, model, as_json)
-    _print_change(store.shadow(version), as_json=as_json)
+    _print_change(store.shadow(None if version is None else str(model_path(version))), as_json=as_json)
 
 
 COMMANDS: tuple[click.Command, ...] = (add, list_, activate, rollback, shadow)
 
 
-def _store_and_format(ctx: click.Context, model: Path | None, as_json: bool) -> tuple[ModelStore, bool]:
+def _store_and_format(ctx: click.Context, model: str | None, as_json: bool) -> tuple[ModelStore, bool]:
     """Return the model folder, and whether to print JSON. Both options work before and after the subcommand."""
     from enrich_service.versions.store import ModelStore
 

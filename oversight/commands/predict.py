@@ -81,7 +81,7 @@ class Summary:
     help="Name the features that weighed most, for rows that alert or are unknown.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON.")
-def command(*, model: Path | None, data: Path, output: Path, form: Form | None, reasons: bool, as_json: bool) -> None:
+def command(*, model: str | None, data: Path, output: Path, form: Form | None, reasons: bool, as_json: bool) -> None:
     """Score the rows of a file with a model, as the service scores documents.
 
     Columns are found by the features' names, their fields, or the last part of their fields. The output has a line for

@@ -71,7 +71,7 @@ def command(
     key_expiry: str | None,
     namespace: str | None,
     dataset: str | None,
-    model: Path | None,
+    model: str | None,
     as_json: bool,
 ) -> None:
     """Create or update pipelines, templates and the stream in Elasticsearch. You can run it again at any time.

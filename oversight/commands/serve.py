@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from common.settings.shared import OversightSettings
@@ -17,7 +15,7 @@ from oversight.config.settings import load, option_of
 @option_of(ServeSettings, "workers", metavar="N")
 @option_of(OversightSettings, "model")
 @click.option("--verbose", is_flag=True, help="Log debug messages too.")
-def command(*, bind: str | None, workers: int | None, model: Path | None, verbose: bool) -> None:
+def command(*, bind: str | None, workers: int | None, model: str | None, verbose: bool) -> None:
     """Run the enrich service: answer prediction requests over HTTP until SIGTERM or Ctrl-C.
 
     \b

@@ -52,7 +52,7 @@ from training.report import files as report
     type=click.Choice(list(SETS)),
     default="all",
     show_default=True,
-    help="`all` 41 columns, or `flow`: the 28 that do not come from packet contents.",
+    help="`all` 41 columns, or `flow`: the 26 that a flow log has.",
 )
 @click.option(
     "--output",

@@ -15,7 +15,7 @@ from contract.errors import EngineUnavailableError
 from oversight.client import cluster
 from oversight.commands.stopping import stop_on_signals
 from oversight.config import logs
-from oversight.config.settings import load, load_installation, option_of
+from oversight.config.settings import load, load_installation, model_dataset, option_of
 from watcher.loop import run
 from watcher.settings import WatchRun, WatchSettings
 
@@ -76,12 +76,13 @@ def command(
 def _expected(shared: OversightSettings, dataset: str | None) -> frozenset[str]:
     """Return the datasets that the service's model may have; empty for an index that is not Oversight's.
 
-    A contract of format 1 names none. Such a model serves another dataset than `connection` if a person says so.
+    If a person names the dataset, the model of OVERSIGHT_MODEL serves it, whichever dataset its contract has. So does
+    a model of format 1, which names none.
     """
     if shared.index is not None:
         return frozenset()
     named = load(OversightSettings, dataset=dataset).dataset is not None
-    return frozenset({shared.chosen_dataset, *((CONNECTION,) if named else ())})
+    return frozenset({shared.chosen_dataset, *((CONNECTION, model_dataset(shared)) if named else ())})
 
 
 def tune_python() -> None:

@@ -81,6 +81,14 @@ def load_installation(**given: Any) -> OversightSettings:
     return settings
 
 
+def model_dataset(settings: OversightSettings) -> str:
+    """Return the dataset of the model's contract; the settings' own one if this machine does not have the model."""
+    try:
+        return _dataset_of(settings.model)
+    except SettingsError:
+        return settings.chosen_dataset
+
+
 def _dataset_of(model: Path) -> str:
     if model == DEFAULT_MODEL:  # every command would read the file for nothing
         return CONNECTION
@@ -163,7 +171,7 @@ def option_of(part: type[Settings], name: str, *, metavar: str | None = None) ->
     return click.option(
         f"--{name.replace('_', '-')}",
         name,
-        type=click.Path(path_type=Path) if Path in kinds else kinds[0],
+        type=click.Path() if Path in kinds else kinds[0],  # as text: `./name` and `name` are the same Path
         metavar=metavar,
         help=f"{field.description} [{known}]",
     )
@@ -175,5 +183,5 @@ def default_of(part: type[Settings], name: str) -> str | None:
     if value is None or isinstance(value, SecretStr):
         return None
     if value == DEFAULT_MODEL:
-        return str(DEFAULT_MODEL.relative_to(DEFAULT_MODEL.parents[2]))
+        return DEFAULT_MODEL.parent.name
     return str(value).lower() if isinstance(value, bool) else str(value)

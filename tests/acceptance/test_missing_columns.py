@@ -1,4 +1,4 @@
-"""Traffic of a sensor without content columns works end to end with the model that does not need them."""
+"""Traffic of a sensor that knows flows only works end to end with the model that needs no other columns."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from elasticsearch.helpers import scan
 from benchmarks.es_pipelines.removal import remove
 from common.settings.shared import DEFAULT_MODEL
 from contract.documents.fields import stream_name
-from contract.kdd99.columns import COLUMNS, CONTENT, FLOW
+from contract.kdd99.columns import COLUMNS, FLOW
+from contract.shipped_models import shipped_path
 from tests.acceptance.commands import Terminal
 from tests.integration.enrich_service.requests import ask
 from tests.pipelines import EMPTIED, LINE, SHORT
 from tests.servers import enrich_service
 from tests.waiting import WAIT_S
 
-FLOW_MODEL = DEFAULT_MODEL.parent.with_name("kdd99-flow") / DEFAULT_MODEL.name
+FLOW_MODEL = "kdd99-flow"
 EVENTS = 400
 
 
 @pytest.fixture(scope="module")
 def flow_url() -> Iterator[str]:
-    """Address of a service with the model that needs no content columns."""
-    with enrich_service(FLOW_MODEL) as url:
+    """Address of a service with the model that needs what a flow log has."""
+    with enrich_service(shipped_path(FLOW_MODEL)) as url:
         yield url
 
 
@@ -42,47 +43,53 @@ def whole_url() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def gaps(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """A log of simulated traffic for each user, with the thirteen content columns empty."""
+    """A log of simulated traffic for each user, with the columns empty that no flow log has."""
     folder = tmp_path_factory.mktemp("gaps")
     done = Terminal(folder, {}).type("simulate", "--events", str(EVENTS), "--label", "--output", "logs")
     assert done.returncode == 0, done.stderr
     logs = sorted((folder / "logs").glob("*.csv"))
     for log in logs:
         header, *lines = log.read_text(encoding="utf-8").splitlines()
-        log.write_text("\n".join([header, *map(emptied, lines)]) + "\n", encoding="utf-8")
+        log.write_text("\n".join([header, *map(of_flows, lines)]) + "\n", encoding="utf-8")
     return logs
 
 
-def sources(es: Elasticsearch, namespace: str) -> list[dict[str, Any]]:
-    stream = stream_name(namespace)
+def sources(es: Elasticsearch, stream: str) -> list[dict[str, Any]]:
     es.indices.refresh(index=stream)
     return [hit["_source"] for hit in scan(es, index=stream)]
 
 
-def emptied(line: str) -> str:
-    """The line as a sensor without content columns writes it."""
+def of_flows(line: str) -> str:
+    """The line as a sensor writes it that knows flows only."""
     values = line.split(",")
-    return ",".join("" if column in CONTENT else value for column, value in zip(COLUMNS, values, strict=False)) + (
+    return ",".join(value if column in FLOW else "" for column, value in zip(COLUMNS, values, strict=False)) + (
         f",{values[-1]}" if len(values) > len(COLUMNS) else ""
     )
 
 
-def test_traffic_without_content_columns_is_predicted_end_to_end(
-    terminal: Terminal, es: Elasticsearch, namespace: str, gaps: list[Path], flow_url: str
+def test_traffic_of_a_flow_log_is_predicted_end_to_end(
+    terminal: Terminal,
+    es: Elasticsearch,
+    namespace: str,
+    gaps: list[Path],
+    flow_url: str,
+    request: pytest.FixtureRequest,
 ) -> None:
-    """Every event is enriched, and the large attacks mostly get their own label. Their first connections look normal,
-    because the windows over recent connections fill slowly.
+    """In the stream of the model's own dataset. Every event is enriched, and the large attacks mostly get their own
+    label. Their first connections look normal, because the windows over recent connections fill slowly.
     """
     flow = Terminal(
-        terminal.folder, {**terminal.settings, "OVERSIGHT_MODEL": str(FLOW_MODEL), "OVERSIGHT_ENRICH_URL": flow_url}
+        terminal.folder, {**terminal.settings, "OVERSIGHT_MODEL": FLOW_MODEL, "OVERSIGHT_ENRICH_URL": flow_url}
     )
+    request.addfinalizer(lambda: remove(es, namespace, "flow"))
     assert flow.type("provision").returncode == 0
     shipped = flow.json("ship", *gaps)
     assert (shipped["stored"], shipped["refused"]) == (EVENTS, 0)
     done = flow.type("watch", "--once")
     assert done.returncode == 0, done.stdout + done.stderr
 
-    documents = sources(es, namespace)
+    documents = sources(es, stream_name(namespace, "flow"))
+    assert {document["event"]["dataset"] for document in documents} == {"oversight.flow"}
     assert Counter(document["oversight"]["status"] for document in documents) == {"enriched": EVENTS}
     assert {document["oversight"]["model"]["id"] for document in documents} == {"kdd99-flow"}
     assert all(sorted(document["kdd99"]) == sorted(FLOW) for document in documents)
@@ -99,9 +106,12 @@ def test_traffic_without_content_columns_is_predicted_end_to_end(
 def test_pending_events_are_predicted_by_the_next_model(
     opensearch_url: str, namespace: str, tmp_path: Path, flow_url: str, whole_url: str
 ) -> None:
-    """A stream is provisioned for one model, then for the other. No event is lost; errors name the missing field."""
+    """A stream is provisioned for one model, then for the other, which has another dataset unless the user names it. No
+    event is lost; errors name the missing field.
+    """
     whole = Terminal(tmp_path, {"ELASTICSEARCH_URL": opensearch_url, "OVERSIGHT_NAMESPACE": namespace})
-    flow = Terminal(tmp_path, {**whole.settings, "OVERSIGHT_MODEL": str(FLOW_MODEL), "OVERSIGHT_ENRICH_URL": flow_url})
+    of_flow = {"OVERSIGHT_MODEL": FLOW_MODEL, "OVERSIGHT_DATASET": "connection", "OVERSIGHT_ENRICH_URL": flow_url}
+    flow = Terminal(tmp_path, {**whole.settings, **of_flow})
     for name, lines in (
         ("before", [LINE, EMPTIED]),
         ("gaps", [EMPTIED, SHORT, LINE]),
@@ -123,7 +133,8 @@ def test_pending_events_are_predicted_by_the_next_model(
             steps = flow.json("provision")["steps"]
             assert all(one["good"] for one in flow.json("check"))
             others = {step["name"]: step["action"] for step in steps if step["kind"] != "pipeline"}
-            assert others.pop(f"oversight-stream-{namespace}") == "updated"  # it contains the model's name
+            for name in (f"oversight-stream-{namespace}", f"oversight-fields-{namespace}", stream_name(namespace)):
+                assert others.pop(name) == "updated"  # it contains the model's name
             assert set(others.values()) == {"unchanged"}
             assert {step["action"] for step in steps if step["kind"] == "pipeline"} == {"unchanged", "updated"}
             assert flow.json("ship", "gaps.csv")["stored"] == 3
@@ -134,10 +145,13 @@ def test_pending_events_are_predicted_by_the_next_model(
             # the earlier model needs all columns: rows without them fail, with the name of the field
             watched = whole.type("watch", "--once", OVERSIGHT_ENRICH_URL=whole_url)
             assert watched.returncode == 0, watched.stderr
-            failed = [one for one in sources(es, namespace) if one["user"]["id"] == "gaps" and "error" in one]
-            assert [(one["error"]["type"], one["oversight"]["failure"]["field"]) for one in failed] == [
-                ("missing_feature", "kdd99.hot")
-            ] * 2
+            failed = [
+                one for one in sources(es, stream_name(namespace)) if one["user"]["id"] == "gaps" and "error" in one
+            ]
+            assert {(one["error"]["type"], one["oversight"]["failure"]["field"]) for one in failed} == {
+                ("missing_feature", "kdd99.hot"),
+                ("missing_feature", "kdd99.wrong_fragment"),
+            }
             assert found(es, namespace)["gaps", "enriched"] == 1
 
             assert whole.type("provision").returncode == 0
@@ -146,7 +160,7 @@ def test_pending_events_are_predicted_by_the_next_model(
             assert flow.type("watch", "--once").returncode == 0
             by_model = {
                 (one["user"]["id"], one["oversight"]["model"]["id"])
-                for one in sources(es, namespace)
+                for one in sources(es, stream_name(namespace))
                 if one["oversight"]["status"] == "enriched"
             }
             assert by_model == {("before", "kdd99-mlp"), ("gaps", "kdd99-mlp"), ("after", "kdd99-flow")}
@@ -156,11 +170,11 @@ def test_pending_events_are_predicted_by_the_next_model(
 
 def found(es: Elasticsearch, namespace: str) -> Counter[tuple[str, str]]:
     """Number of documents by file and status."""
-    return Counter((one["user"]["id"], one["oversight"]["status"]) for one in sources(es, namespace))
+    return Counter((one["user"]["id"], one["oversight"]["status"]) for one in sources(es, stream_name(namespace)))
 
 
 def test_the_service_requires_only_the_columns_of_its_model(flow_url: str, whole_url: str) -> None:
-    """One model predicts a document without content columns; the other rejects it and names the missing field."""
+    """One model predicts a document of a flow log; the other rejects it and names the first missing field."""
     values = dict(zip(COLUMNS, LINE.split(","), strict=True))
     columns = {c: v if c in ("protocol_type", "service", "flag") else float(v) for c, v in values.items() if c in FLOW}
     page = {"documents": [{"id": "gaps", "source": {"kdd99": columns}}]}
@@ -170,4 +184,4 @@ def test_the_service_requires_only_the_columns_of_its_model(flow_url: str, whole
     assert body["model"]["id"] == "kdd99-flow"
     _, body = ask(f"{whole_url}/v1/enrich", page)
     error = body["results"][0]["error"]
-    assert (error["type"], error["field"]) == ("missing_feature", "kdd99.hot")
+    assert (error["type"], error["field"]) == ("missing_feature", "kdd99.wrong_fragment")

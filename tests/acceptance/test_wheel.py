@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -76,6 +77,14 @@ def test_packages_of_the_user_do_not_replace_ours(program: Path, folder: Path) -
         (module, {"PYTHONPATH": str(folder)}),
     ):
         assert '"labels"' in run(*command, "model", "--json", cwd=folder, **environment)
+
+
+def test_a_shipped_model_is_found_by_its_name(program: Path, folder: Path) -> None:
+    """It is package data; a folder of the same name in the working folder changes nothing."""
+    (folder / "kdd99-flow").mkdir()
+    shown = json.loads(run(program, "model", "--json", cwd=folder, OVERSIGHT_MODEL="kdd99-flow"))
+    assert (shown["id"], shown["contract"]["dataset"]) == ("kdd99-flow", "flow")
+    assert program.parents[1] in Path(shown["path"]).parents
 
 
 def test_the_demo_runs_in_such_a_folder(program: Path, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Three installations on each engine for the golden cases: `flow/` has a model without content columns, `pump/` a model
+"""Three installations on each engine for the golden cases: `flow/` has a model of flow logs' columns, `pump/` a model
 with dates, booleans and missing values.
 """
 

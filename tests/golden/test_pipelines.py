@@ -3,7 +3,7 @@
     GROUP/CASE.log             a raw line, shipped as `message`  ┐
     GROUP/CASE.json            a document as a shipper sends it  ┴─▶ GROUP/CASE-expected.json   (null: dropped)
 
-The model reads all 41 columns of KDD Cup 99; in the group `flow` the 28 without the content columns; in `pump` dates,
+The model reads all 41 columns of KDD Cup 99; in the group `flow` the 26 that a flow log has; in `pump` dates,
 booleans, words that are integers, and values that may be missing. The cases in `limits` reach limits that only a real
 engine has; there `{"<repeated>": [value, count]}` is a long list. The cases in `rewrites` are stored documents that run
 through the pipelines again under the name of their backing index. `make golden` rewrites the expected documents; review

@@ -1,4 +1,4 @@
-"""The columns that each shipped model reads: all of KDD's, or those that a real sensor can fill."""
+"""The columns that each shipped model reads: all of KDD's, or those that a flow log can fill."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from contract.artifact.contract import ModelContract
-from contract.kdd99.columns import COLUMNS, CONTENT, FLOW
+from contract.documents.datasets import CONNECTION
+from contract.kdd99.columns import COLUMNS, CONTENT, FLOW, PACKET
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,8 @@ class FeatureSet:
     option: str
     model: str
     """Name of the model that reads these columns, and of its folder."""
+    dataset: str
+    """Dataset of its documents: one stream has one model."""
     columns: tuple[str, ...]
     false_positive_rate: float
     """Share of normal validation vectors above the novelty threshold: decides how many events become `unknown`."""
@@ -23,7 +26,10 @@ class FeatureSet:
 
 SETS: dict[str, FeatureSet] = {
     each.option: each
-    for each in (FeatureSet("all", "kdd99-mlp", COLUMNS, 0.025), FeatureSet("flow", "kdd99-flow", FLOW, 0.01))
+    for each in (
+        FeatureSet("all", "kdd99-mlp", CONNECTION, COLUMNS, 0.025),
+        FeatureSet("flow", "kdd99-flow", "flow", FLOW, 0.01),
+    )
 }
 
 
@@ -43,10 +49,14 @@ def in_words(contract: ModelContract) -> list[str]:
     option = option_of(feature.name for feature in contract.features)
     content = f"the {len(CONTENT)} content columns (`{CONTENT[0]}` to `{CONTENT[-1]}`, 10 to 22 of a KDD file)"
     if option == "flow":
+        packet = " and ".join(f"`{column}`" for column in PACKET)
         return [
             f"It does not read {content}, because few sensors can fill them. So it cannot see what happens inside a "
             "connection: failed logins, a root shell, created files. If you have these columns, use "
-            f"`{SETS['all'].model}`, which finds more."
+            f"`{SETS['all'].model}`, which finds more.",
+            f"It does not read {packet} (8 and 9) either, because no flow log has them. `teardrop` and `pod` are "
+            "attacks by wrong fragments: it recognises KDD's by their protocol, service, sizes and counts, and may "
+            "miss those of another tool.",
         ]
     if option == "all":
         return [

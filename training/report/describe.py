@@ -10,7 +10,7 @@ from contract.artifact.contract import Feature, ModelContract
 from contract.artifact.statistics import profile, quantiles, shortest
 from contract.kdd99.columns import FAMILIES, LABELS, NORMAL, field_of
 from training.data.encoding import Encoding
-from training.data.feature_sets import SETS
+from training.data.feature_sets import SETS, of_model
 from training.data.records import Records, Source
 from training.data.split import Parts
 from training.fit.train import Recipe
@@ -49,6 +49,7 @@ def contract_of(
             "recipe": asdict(recipe),
         },
         libraries={"numpy": np.__version__},
+        dataset=of_model(name).dataset,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from dataclasses import replace
@@ -11,6 +12,7 @@ import orjson
 
 from contract.artifact.proof import proof_in_words
 from contract.kdd99.columns import COLUMNS
+from contract.shipped_models import shipped_path
 from enrich_service.model.model_file import read
 from tests import warm
 from tests.artifacts import TURBINE, write_model
@@ -62,6 +64,26 @@ def test_no_model_is_one_line_and_exit_64(tmp_path: Path) -> None:
     assert ended.returncode == 64
     assert ended.stderr.startswith("oversight: there is no model at")
     assert ended.stderr.count("\n") == 1
+
+
+def test_a_name_that_is_no_shipped_model_is_one_line_that_lists_them() -> None:
+    """A typing error must not look like a missing file only."""
+    ended = oversight("model", "--model", "kdd99-flwo")
+    assert (ended.returncode, ended.stdout) == (64, "")
+    assert ended.stderr.startswith("oversight: there is no model at kdd99-flwo; ")
+    assert ended.stderr.endswith(
+        "set OVERSIGHT_MODEL to a path or to the name of a shipped model (kdd99-flow, kdd99-mlp)\n"
+    )
+
+
+def test_a_shipped_model_is_shown_and_added_by_its_name(tmp_path: Path) -> None:
+    """With the option, and as the file of a command for a model folder."""
+    shown = json.loads(oversight("model", "--model", "kdd99-flow", "--json").stdout)
+    assert shown["path"] == str(shipped_path("kdd99-flow"))
+    for words in (("add", "kdd99-flow"), ("activate", "kdd99-flow")):
+        ended = oversight("model", "--model", str(tmp_path / "live"), *words, "--json")
+        assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["active"] == shown["version"]
 
 
 def test_help_has_an_example() -> None:

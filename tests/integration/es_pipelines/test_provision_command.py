@@ -24,7 +24,8 @@ from oversight.commands.provision import command
 from tests.pipelines import LINE, creations
 from tests.provisioning import state
 
-FLOW = Path(__file__).resolve().parents[3] / "models" / "kdd99-flow" / "model.onnx"
+FLOW = ("--dataset", "connection", "--model", "kdd99-flow")
+"""The other shipped model, in the stream of the first."""
 ON_THE_EMBEDDED = pytest.mark.parametrize("engine_url", ["embedded"], indirect=True)
 """Texts and exit codes are the same on each engine."""
 NOTHING: dict[str, Any] = {"pipelines": {}, "component templates": [], "index templates": []}
@@ -62,7 +63,7 @@ def _lines(result: Result) -> list[list[str]]:
 def test_a_plan_says_exactly_what_the_next_run_does(es: Elasticsearch, provision: Type, installation: str) -> None:
     """On an empty cluster, after a change of the model, and for a removal: the same resources in the same order."""
     done = {"create": "created", "update": "updated", "unchanged": "unchanged", "remove": "removed"}
-    for words in ((), ("--model", str(FLOW)), ("--remove",)):
+    for words in ((), FLOW, ("--remove",)):
         before = state(es, installation)
         plan = _steps(provision(*words, "--plan", "--json"))
         assert state(es, installation) == before
@@ -78,12 +79,12 @@ def test_a_plan_shows_each_change_and_the_command_for_it(provision: Type, instal
     assert ["create", "pipeline", f"oversight-router-{installation}"] in [line[:3] for line in first]
     assert first[-1][-6:] == ["run", "`oversight", "provision`", "to", "apply", "it"]
     provision()
-    shown = provision("--plan", "--model", str(FLOW))
+    shown = provision("--plan", *FLOW)
     assert "@@ processors > script (gather) > params > needed" in shown.stdout
     assert "    -      - kdd99.hot\n" in shown.stdout
     assert "\x1b" not in shown.stdout
     assert shown.exit_code == 0
-    assert shown.stdout.splitlines()[-1].endswith(f"run `oversight provision --model {FLOW}` to apply it")
+    assert shown.stdout.splitlines()[-1].endswith(f"run `oversight provision {' '.join(FLOW)}` to apply it")
 
 
 @ON_THE_EMBEDDED

@@ -1,4 +1,4 @@
-"""`oversight train --features flow`: a model of the 28 columns that a sensor can fill, through the same commands."""
+"""`oversight train --features flow`: a model of the 26 columns that a flow log has, through the same commands."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from contract.kdd99.columns import COLUMNS, CONTENT, FLOW
+from contract.kdd99.columns import COLUMNS, FLOW
 from tests.here import oversight_here
 from tests.unit.training.samples import lines, write
 from training.evaluation.evaluate import open_artifact
 
 
 def emptied(text: str) -> str:
-    """The line as a sensor without the content columns writes it."""
+    """The line as a sensor writes it that knows flows only."""
     *values, label = text.split(",")
-    return ",".join(
-        ["" if column in CONTENT else value for column, value in zip(COLUMNS, values, strict=True)] + [label]
-    )
+    return ",".join([value if column in FLOW else "" for column, value in zip(COLUMNS, values, strict=True)] + [label])
 
 
 @pytest.fixture(scope="module")
@@ -32,23 +30,23 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "model"
 
 
-def test_the_artifact_reads_28_features_and_says_so(model: Path) -> None:
+def test_the_artifact_reads_26_features_and_says_so(model: Path) -> None:
     """Its contract, its report and its card are those of the other model, of fewer columns."""
     _, contract = open_artifact(model / "model.onnx")
-    assert contract.name == "kdd99-flow"
+    assert (contract.name, contract.dataset) == ("kdd99-flow", "flow")
     assert [feature.name for feature in contract.features] == list(FLOW)
-    assert (len(contract.numeric), len(contract.categorical)) == (25, 3)
+    assert (len(contract.numeric), len(contract.categorical)) == (23, 3)
     assert json.loads((model / "report.json").read_text(encoding="utf-8"))["model"] == "kdd99-flow"
     card = (model / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert card.startswith("# Model card: kdd99-flow\n")
-    for words in ("28 features", "13 content columns (`hot` to `is_guest_login`", "--features flow", "`kdd99-mlp`"):
+    for words in ("26 features", "13 content columns (`hot` to `is_guest_login`", "--features flow", "`kdd99-mlp`"):
         assert words in card
 
 
-def test_a_file_is_scored_alike_whatever_stands_in_the_content_columns(model: Path, tmp_path: Path) -> None:
+def test_a_file_is_scored_alike_whatever_is_in_the_columns_that_it_does_not_read(model: Path, tmp_path: Path) -> None:
     """Filled, empty or missing: the columns are found by name."""
     rows = lines(300, seed=1)
-    short = [",".join([*text.split(",")[:9], *text.split(",")[22:]]) for text in rows]
+    short = [",".join([*text.split(",")[:7], *text.split(",")[22:]]) for text in rows]
     figures = []
     for name, made in (("full", rows), ("emptied", [emptied(text) for text in rows]), ("short", short)):
         data = write(tmp_path / f"{name}.csv", made)

@@ -7,22 +7,25 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from contract.artifact.contract import ModelContract
+from contract.documents.datasets import CONNECTION
+from contract.shipped_models import shipped_path
 from enrich_service.model.model_file import read_contract
 from kibana.saved_objects.alert_items import alert_items
 from kibana.saved_objects.compile import saved_objects
 from kibana.saved_objects.objects import Names
 from tests.artifacts import TURBINE, without_novelty
-from tests.kibana_contracts import SHIPPED_MODEL, shipped_contract
+from tests.kibana_contracts import shipped_contract
 
 GOLDEN = Path(__file__).with_name("golden.json")
 CONTRACTS: dict[str, ModelContract] = {
     "kdd99-mlp": shipped_contract(),
-    "kdd99-flow": read_contract(SHIPPED_MODEL.parents[1] / "kdd99-flow" / "model.onnx"),
+    "kdd99-flow": replace(read_contract(shipped_path("kdd99-flow")), dataset=CONNECTION),
     "turbine": TURBINE,
     "turbine without novelty": without_novelty(),
 }

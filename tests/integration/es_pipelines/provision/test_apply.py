@@ -15,6 +15,7 @@ from elasticsearch import Elasticsearch
 from benchmarks.es_pipelines.removal import remove
 from contract.artifact.contract import Feature
 from contract.documents.fields import FIELDS, properties, stream_name
+from contract.model_summary import MODEL_META, ModelSummary
 from es_pipelines.cluster.capabilities import takes
 from es_pipelines.definition.parameters import PIPELINES, pipeline_id
 from es_pipelines.provision.apply import outdated, provision
@@ -94,11 +95,11 @@ def test_a_plan_lists_the_writes_of_a_run_and_writes_nothing(
     assert len(outdated(counting, KDD99, namespace=installation)) > len(PIPELINES)
     provision(es, KDD99, namespace=installation)
     assert outdated(counting, KDD99, namespace=installation) == []
-    of_pipelines = {resource.name for resource in outdated(counting, FLOW, namespace=installation)}
-    assert of_pipelines >= {pipeline_id(name, installation) for name in ("csv", "failure", "features", "router")}
-    assert of_pipelines <= {
-        pipeline_id(name, installation) for name in (*PIPELINES, "stream")
-    }  # the description names the model
+    found = {resource.name for resource in outdated(counting, FLOW, namespace=installation)}
+    assert found >= {pipeline_id(name, installation) for name in ("csv", "failure", "features", "router")}
+    names_the_model = {*(pipeline_id(name, installation) for name in ("stream", "fields")), stream_name(installation)}
+    assert names_the_model <= found
+    assert found - names_the_model <= {pipeline_id(name, installation) for name in PIPELINES}
     assert counting.writes == []
     counting.close()
 
@@ -209,3 +210,15 @@ def test_the_command_lists_its_changes_and_the_next_step(es: Elasticsearch, engi
     report = json.loads(again.stdout)
     assert report["stream"] == stream_name(installation)
     assert {step["action"] for step in report["steps"]} == {"unchanged"}
+
+
+def test_the_mapping_names_the_model_of_the_last_provision(es: Elasticsearch, installation: str) -> None:
+    """Before the first document and after it: a shipper's key may read the mapping, but no template."""
+    stream = stream_name(installation)
+    for contract in (KDD99, FLOW):
+        provision(es, contract, namespace=installation)
+        (index,) = es.indices.get_mapping(index=stream).values()
+        assert index["mappings"]["_meta"]["oversight"]["namespace"] == installation
+        assert ModelSummary.from_dict(index["mappings"]["_meta"][MODEL_META]) == ModelSummary.of(contract)
+        es.bulk(index=stream, operations=creations([{"message": LINE}]), refresh=True)
+    assert {step.action for step in provision(es, FLOW, namespace=installation)} == {Action.UNCHANGED}

@@ -9,9 +9,10 @@ import pytest
 
 from common.settings.addresses import refuse_plain_http
 from common.settings.connections import ElasticsearchSettings
-from common.settings.shared import OversightSettings
+from common.settings.shared import DEFAULT_MODEL, OversightSettings
 from contract import hints
 from contract.errors import SettingsError
+from contract.shipped_models import shipped_path
 from docs.generate.__main__ import PAGES, ROOT
 from enrich_service.settings import ServeSettings
 from oversight.commands.settings import MASK, rows_of
@@ -75,6 +76,19 @@ def test_the_dataset_is_that_of_the_model_unless_the_user_names_one(
     monkeypatch.setenv("OVERSIGHT_DATASET", "lake")
     assert load_installation().stream == "logs-oversight.lake-default"
     assert load_installation(dataset="connection").stream == "logs-oversight.connection-default"
+
+
+def test_a_shipped_model_is_found_by_its_name_and_anything_else_is_a_path(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """From the environment and from an option alike; its dataset is that of its contract."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OVERSIGHT_MODEL", "kdd99-flow")
+    assert load_installation().model == shipped_path("kdd99-flow")
+    assert load_installation().stream == "logs-oversight.flow-default"
+    assert load(OversightSettings, model="kdd99-mlp").model == DEFAULT_MODEL
+    for text in ("./kdd99-flow", "live", "models/live", str(tmp_path)):
+        assert load(OversightSettings, model=text).model == Path(text)
 
 
 def test_a_model_that_cannot_be_read_does_not_send_events_to_another_stream(

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from contract.errors import InputError
-from contract.kdd99.columns import CATEGORICAL, COLUMNS, CONTENT, FLOW, NUMERIC
+from contract.kdd99.columns import CATEGORICAL, COLUMNS, CONTENT, FLOW, NUMERIC, PACKET
 from tests.unit.training.samples import line, lines, write
 from training.data.records import fetch, read, select
 
@@ -202,7 +202,7 @@ def test_records_that_differ_in_left_out_columns_alone_become_one(tmp_path: Path
     assert (len(whole), len(flow)) == (5, 2)
     assert flow.counts.tolist() == [5, 1]
     assert flow.labels.tolist() == ["normal", "smurf"]
-    assert (flow.numeric.shape, flow.categorical.shape) == ((2, 25), (2, 3))
+    assert (flow.numeric.shape, flow.categorical.shape) == ((2, 23), (2, 3))
     assert (*flow.categorical_columns, *flow.numeric_columns) == (*CATEGORICAL, *(c for c in NUMERIC if c in FLOW))
 
 
@@ -217,16 +217,17 @@ def test_every_value_of_a_selection_is_that_of_its_column(tmp_path: Path) -> Non
 
 
 def test_a_column_that_was_left_out_is_asked_for_in_vain(tmp_path: Path) -> None:
-    """A model of 41 features cannot be measured on the records of 28."""
+    """A model of 41 features cannot be measured on the records of 26."""
     flow = select(read(write(tmp_path / "data.csv", lines(3)))[0], FLOW)
     with pytest.raises(InputError, match=r"no column hot; read them from a file with all 41 columns"):
         flow.pick(["hot", "count"])
 
 
-def test_content_and_flow_columns_are_all_columns_once() -> None:
-    """Columns 10 to 22 of the task description, and the rest."""
+def test_packet_content_and_flow_columns_are_all_columns_once() -> None:
+    """Columns 8 and 9 of the task description, 10 to 22, and the rest."""
+    assert COLUMNS[7:9] == PACKET
     assert (CONTENT[0], CONTENT[-1], len(CONTENT)) == ("hot", "is_guest_login", 13)
-    assert sorted((*CONTENT, *FLOW)) == sorted(COLUMNS)
+    assert sorted((*PACKET, *CONTENT, *FLOW)) == sorted(COLUMNS)
 
 
 def test_columns_that_do_not_count_may_hold_anything_or_nothing(tmp_path: Path) -> None:
@@ -248,22 +249,22 @@ def test_columns_that_do_not_count_may_hold_anything_or_nothing(tmp_path: Path) 
 def test_a_file_of_the_counting_columns_alone_reads_as_the_whole_one(tmp_path: Path) -> None:
     """A model of `--features flow` can be measured on a file from a sensor without content columns."""
     made = lines(20)
-    short = [",".join([*text.split(",")[:9], *text.split(",")[22:]]) for text in made]
+    short = [",".join([*text.split(",")[:7], *text.split(",")[22:]]) for text in made]
     header = ",".join((*FLOW, "label"))
     expected, found = (read(write(tmp_path / "data.csv", rows), FLOW)[0] for rows in (made, [header, *short]))
     assert np.array_equal(found.numeric, expected.numeric)
     assert found.labels.tolist() == expected.labels.tolist()
-    with pytest.raises(InputError, match="29 columns, expected 42"):
+    with pytest.raises(InputError, match="27 columns, expected 42"):
         read(write(tmp_path / "data.csv", short))
 
 
 @pytest.mark.parametrize(
     ("first", "second", "message"),
     [
-        (42, 29, r"line 2: 29 columns, expected 42 \(41 features and the label\)"),
-        (29, 42, r"line 2: 42 columns, expected 29 \(28 features and the label\)"),
-        (28, 29, r"line 1: 28 columns, expected 42 \(41 .*\) or 29 \(28 features and the label\)"),
-        (41, 41, r"line 1: 41 columns, expected 42 .* or 29"),
+        (42, 27, r"line 2: 27 columns, expected 42 \(41 features and the label\)"),
+        (27, 42, r"line 2: 42 columns, expected 27 \(26 features and the label\)"),
+        (26, 27, r"line 1: 26 columns, expected 42 \(41 .*\) or 27 \(26 features and the label\)"),
+        (41, 41, r"line 1: 41 columns, expected 42 .* or 27"),
     ],
 )
 def test_all_lines_of_a_file_have_the_columns_of_the_first(

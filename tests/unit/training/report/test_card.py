@@ -33,6 +33,11 @@ TRAINING: dict[str, Any] = {
     "recipe": {"epochs": 2, "hidden": (4, 4), "false_positive_rate": 0.02},
 }
 SHIPPED: ModelContract = dataclasses.replace(CONTRACT, training=TRAINING, libraries={"keras": "3"})
+MADE_BY: dict[str, Any] = {
+    "recipe": {"epochs": 2, "hidden": [4, 4], "false_positive_rate": 0.02},
+    "data": "ff" * 32,
+    "columns": len(CONTRACT.features),
+}
 TWINS = np.array([False] * 5 + [True, False])
 
 
@@ -46,7 +51,7 @@ def content(**changes: Any) -> dict[str, Any]:
         "test_file": "test.gz",
         "planned": ["seed-0", "fold-0", "anchor", "fold-1"],
         "vectors_of": {"normal": 30},
-        "made_by": {"recipe": {"epochs": 2, "hidden": [4, 4], "false_positive_rate": 0.02}, "data": "ff" * 32},
+        "made_by": MADE_BY,
         "anchor_made_by": {"recipe": {"hidden": [45, 45], "learning_rate": 0.001, "batch_size": 128, "epochs": 20}},
         **changes,
     }
@@ -104,12 +109,15 @@ def test_the_card_says_what_was_chosen_with_sight_of_the_test_file(folder: Path)
 @pytest.mark.parametrize(
     "changes",
     [
-        {"made_by": {"recipe": {"epochs": 3, "hidden": [4, 4], "false_positive_rate": 0.02}, "data": "ff" * 32}},
-        {"made_by": {"recipe": {"epochs": 2, "hidden": [4, 4], "false_positive_rate": 0.02}, "data": "ee" * 32}},
+        {"made_by": {**MADE_BY, "recipe": {"epochs": 3, "hidden": [4, 4], "false_positive_rate": 0.02}}},
+        {"made_by": {**MADE_BY, "data": "ee" * 32}},
+        {"made_by": {**MADE_BY, "columns": len(CONTRACT.features) + 2}},
         {"model": "another"},
     ],
 )
-def test_a_study_of_another_recipe_data_or_model_is_not_on_the_card(changes: dict[str, Any], folder: Path) -> None:
+def test_a_study_of_another_recipe_other_data_columns_or_model_is_not_on_the_card(
+    changes: dict[str, Any], folder: Path
+) -> None:
     """Its figures belong to another model."""
     write_study(folder, content(**changes))
     assert study_of(folder, SHIPPED) is None
