@@ -1,6 +1,7 @@
 """The stream to ship to: is it provisioned, was it recreated, and which events does it already have?
 
 stream ──▶ Target      its newest backing index, which shows whether the stream was deleted and recreated
+stream ──▶ the model   that it was provisioned for, and the features that every document needs
 ids    ──▶ Stored      an `ids` query over all backing indices, because an id is unique only within one of them
 """
 
@@ -22,6 +23,7 @@ from contract import hints
 from contract.documents.fields import NO_PIPELINE
 from contract.documents.paths import lookup_clear
 from contract.errors import EngineUnavailableError, InputError, SettingsError
+from contract.model_summary import MODEL_META, ModelSummary
 from es_pipelines.ship.registry import Registry
 
 PIPELINE_NAME_PART = "oversight"
@@ -81,7 +83,7 @@ def find(es: Elasticsearch, stream: str) -> Target:
     try:
         indices: dict[str, Any] = dict(es.indices.get(index=stream))
     except NotFoundError:
-        pipeline = _required_pipeline(_settings_of_template(es, stream), stream)
+        pipeline = _required_pipeline(_template(es, stream).get("settings", {}), stream)
         return Target(stream, cluster, pipeline=pipeline)
     newest = max(indices, key=lambda name: (_number(name), name))
     pipeline = _required_pipeline(indices[newest]["settings"], stream)
@@ -89,13 +91,30 @@ def find(es: Elasticsearch, stream: str) -> Target:
     return Target(stream, cluster, uuids[newest], _number(newest), frozenset(uuids.values()), pipeline)
 
 
-def _settings_of_template(es: Elasticsearch, stream: str) -> dict[str, Any]:
-    """The settings that a missing stream would get; empty if the key may not ask. Then it may not create it either."""
+def _template(es: Elasticsearch, stream: str) -> dict[str, Any]:
+    """What the templates would give a missing stream; empty if the key may not ask, and so not create it either."""
     try:
-        template = es.indices.simulate_index_template(name=stream).get("template", {})
+        return dict(es.indices.simulate_index_template(name=stream).get("template", {}))
     except AuthorizationException:
         return {}
-    return dict(template.get("settings", {}))
+
+
+def provisioned_model(es: Elasticsearch, stream: str) -> ModelSummary:
+    """Read which model the stream was provisioned for; a shipper's key may. `needed` are the features that it needs.
+
+    Raises:
+        InputError: the stream is not provisioned, or by a version of Oversight that did not store the model.
+    """
+    try:
+        indices = dict(es.indices.get_mapping(index=stream))
+    except NotFoundError:
+        mappings = _template(es, stream).get("mappings", {})
+    else:
+        mappings = indices[max(indices, key=lambda name: (_number(name), name))]["mappings"]
+    model = ModelSummary.from_dict(mappings.get("_meta", {}).get(MODEL_META))
+    if model is None:
+        raise InputError(f"{stream} does not say which model it was provisioned for; run {hints.run('provision')}")
+    return model
 
 
 def _required_pipeline(settings: dict[str, Any], stream: str) -> str:

@@ -28,7 +28,7 @@ from es_pipelines.provision.apply import outdated
 from es_pipelines.resources.kind import Action
 from es_pipelines.security.own_privileges import own_privileges
 from es_pipelines.settings import ProvisionSettings
-from es_pipelines.ship.target import find
+from es_pipelines.ship.target import find, provisioned_model
 from oversight.client.cluster import connect
 from oversight.commands.status import MISREAD_HINT, duration, notes
 from oversight.config.settings import load, load_installation, option_of
@@ -128,15 +128,17 @@ def _privileges(es: Elasticsearch, settings: OversightSettings) -> str:
 
 def _stream(es: Elasticsearch, settings: OversightSettings) -> str:
     name = settings.documents
+    provisioned = ""
     if settings.index is None:
         find(es, name)
+        provisioned = f", provisioned for {provisioned_model(es, name).name}"
     try:
         status = read_status(es, name)
     except ApiError as error:
         raise SettingsError(f"{name} cannot be searched (status {error.meta.status}); check OVERSIGHT_INDEX") from None
     if status.filtered:
         raise SettingsError(filtered_message(status.filtered))
-    counts = f"{name}: {status.pending:,} pending, {status.enriched:,} enriched, {status.failed:,} failed"
+    counts = f"{name}{provisioned}: {status.pending:,} pending, {status.enriched:,} enriched, {status.failed:,} failed"
     return "; ".join([counts, *notes(status)])
 
 

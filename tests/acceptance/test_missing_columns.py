@@ -131,7 +131,9 @@ def test_pending_events_are_predicted_by_the_next_model(
             assert "does not match kdd99-flow" in answers["pipelines"]["says"]
 
             steps = flow.json("provision")["steps"]
-            assert all(one["good"] for one in flow.json("check"))
+            answers = {one["about"]: one for one in flow.json("check")}
+            assert all(one["good"] for one in answers.values())
+            assert f"{stream_name(namespace)}, provisioned for kdd99-flow: " in answers["stream"]["says"]
             others = {step["name"]: step["action"] for step in steps if step["kind"] != "pipeline"}
             for name in (f"oversight-stream-{namespace}", f"oversight-fields-{namespace}", stream_name(namespace)):
                 assert others.pop(name) == "updated"  # it contains the model's name

@@ -15,7 +15,6 @@ from elasticsearch import Elasticsearch
 from benchmarks.es_pipelines.removal import remove
 from contract.artifact.contract import Feature
 from contract.documents.fields import FIELDS, properties, stream_name
-from contract.model_summary import MODEL_META, ModelSummary
 from es_pipelines.cluster.capabilities import takes
 from es_pipelines.definition.parameters import PIPELINES, pipeline_id
 from es_pipelines.provision.apply import outdated, provision
@@ -210,15 +209,3 @@ def test_the_command_lists_its_changes_and_the_next_step(es: Elasticsearch, engi
     report = json.loads(again.stdout)
     assert report["stream"] == stream_name(installation)
     assert {step["action"] for step in report["steps"]} == {"unchanged"}
-
-
-def test_the_mapping_names_the_model_of_the_last_provision(es: Elasticsearch, installation: str) -> None:
-    """Before the first document and after it: a shipper's key may read the mapping, but no template."""
-    stream = stream_name(installation)
-    for contract in (KDD99, FLOW):
-        provision(es, contract, namespace=installation)
-        (index,) = es.indices.get_mapping(index=stream).values()
-        assert index["mappings"]["_meta"]["oversight"]["namespace"] == installation
-        assert ModelSummary.from_dict(index["mappings"]["_meta"][MODEL_META]) == ModelSummary.of(contract)
-        es.bulk(index=stream, operations=creations([{"message": LINE}]), refresh=True)
-    assert {step.action for step in provision(es, FLOW, namespace=installation)} == {Action.UNCHANGED}

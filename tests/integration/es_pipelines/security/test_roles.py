@@ -23,12 +23,14 @@ from contract.documents.datasets import CONNECTION
 from contract.documents.fields import stream_name
 from contract.documents.heartbeats import heartbeat_index
 from contract.errors import InputError, SettingsError
+from contract.model_summary import MODEL_META, ModelSummary
 from es_pipelines.security.keys import make_key, missing_privileges, valid_keys
 from es_pipelines.security.own_privileges import own_privileges
 from es_pipelines.security.roles import MAIN, PARTS, privileges, role_body, role_name
 from es_pipelines.ship.shipper import ShipConfig, ship
+from es_pipelines.ship.target import provisioned_model
 from tests import warm
-from tests.artifacts import write_model
+from tests.artifacts import TURBINE, write_model
 from tests.conftest import PASSWORD
 from tests.integration.watcher.conftest import Place, events, watch_run
 from tests.servers import enrich_service
@@ -104,6 +106,16 @@ def test_the_watcher_predicts_writes_heartbeats_and_counts_the_queue(
     assert swept.changed == 20
     assert run(keys["watcher"], config, stop=threading.Event()).enriched == 20
     assert keys["watcher"].info()["cluster_uuid"]
+
+
+def test_the_shipper_reads_which_features_the_model_needs(
+    keys: dict[str, Elasticsearch], admin: Elasticsearch, place: Place
+) -> None:
+    """Before its first record, and without a privilege on templates or pipelines."""
+    model = ModelSummary.of(TURBINE)
+    admin.indices.put_mapping(index=STREAM, meta={MODEL_META: model.to_dict()})
+    assert provisioned_model(keys["shipper"], STREAM) == model
+    assert model.needed == tuple(feature.name for feature in TURBINE.features)
 
 
 def test_the_shipper_ships_and_finds_the_stored_events_without_its_registry(
