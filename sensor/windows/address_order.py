@@ -18,6 +18,8 @@ from functools import lru_cache
 from ipaddress import ip_address
 from itertools import islice
 
+import numpy as np
+
 from sensor.windows.tally import DIFFERENT, subtract
 
 BLOCK_HOSTS = 32
@@ -30,20 +32,18 @@ Kind = tuple[str, int]
 class Host:
     """The last connections to one host."""
 
-    __slots__ = ("_connections", "address", "block", "counts", "key", "kinds", "ports", "services")
+    __slots__ = ("_connections", "_next_port", "_ports", "address", "block", "counts", "key", "kinds", "services")
 
     def __init__(self, address: str, connections: int) -> None:
         parsed = ip_address(address)
         self._connections = connections
         self.address = address
-        self.key: tuple[int, int, str] = (
-            parsed.version,
-            int(parsed),
-            address,
-        )  # two spellings of one address are two hosts
+        # Two spellings of one address are two hosts.
+        self.key: tuple[int, int, str] = (parsed.version, int(parsed), address)
         self.block: Block
         self.kinds: deque[Kind] = deque()
-        self.ports: deque[int] = deque(maxlen=connections)
+        self._ports = np.full(connections, -1, np.int32)  # in a ring: only how many are equal counts
+        self._next_port = 0
         self.counts = 0
         self.services: dict[str, int] = {}
 
@@ -52,7 +52,8 @@ class Host:
         if len(self.kinds) == self._connections:
             self._forget(*self.kinds.popleft())
         self.kinds.append(_shared(service, counts))
-        self.ports.append(source_port)
+        self._ports[self._next_port] = source_port
+        self._next_port = (self._next_port + 1) % self._connections
         self.counts += counts
         before = self.services.get(service, 0)
         self.services[service] = before + counts
@@ -62,6 +63,10 @@ class Host:
         self.counts -= counts
         subtract(self.services, service, counts)
         self.block.remove(service, counts if service in self.services else counts + DIFFERENT)
+
+    def from_port(self, source_port: int) -> int:
+        """Number of connections from a port."""
+        return int(np.count_nonzero(self._ports == source_port))
 
     def last(self, number: int, service: str) -> int:
         """The counts of one service among the host's last `number` connections."""

@@ -47,7 +47,7 @@ class HostHistory:
             total(service),
             rate(total(of_service), connections),
             spread(len(host.services), connections),
-            rate(host.ports.count(seen.source_port), connections),
+            rate(host.from_port(seen.source_port), connections),
             spread(service // DIFFERENT, total(service)),
             syn_error_rate(host.counts),
             syn_error_rate(service),
