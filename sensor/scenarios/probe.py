@@ -10,6 +10,11 @@ from sensor.draw import Draw
 from sensor.network import Segment
 from sensor.scenarios.build import icmp, tcp, udp
 
+NMAP_GROUP, NMAP_ROUNDS = 4, 4
+"""Hosts that nmap pings together, and how often it pings each. In KDD the last rounds of a group end in a
+`dst_host_srv_diff_host_rate` of 0.25: one host for each four pings.
+"""
+
 
 def ipsweep(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
     """One echo request to each host of the segment in turn, either fast or slow."""
@@ -54,18 +59,25 @@ def satan(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
 
 
 def nmap(draw: Draw, here: Segment, at_s: float) -> Iterator[Connection]:
-    """Pings to some hosts, four times each; then FIN probes from one port to the ports of one of them; then UDP."""
-    attacker, source_port, target = draw.pick(network.ATTACKERS), draw.client_port(), here.quiet[4]
+    """Groups of hosts, one after the other: pings, FIN probes from one port to the ports of a host, UDP to another one.
+
+    Each host of a group is pinged four times, in rounds. So a ping to a later group looks back on hosts that were
+    pinged four times each, as the pings in KDD do; `ipsweep` pings each host once.
+    """
+    attacker, source_port = draw.pick(network.ATTACKERS), draw.client_port()
+    hosts, scanned, fingerprinted = here.quiet[60:], here.quiet[4], here.quiet[8]
     while True:
-        for host in here.quiet[60:68] * 4:
-            yield icmp(at_s, attacker, host, "eco_i", src_bytes=8)
-            at_s += 2.5 if host == here.quiet[67] else draw.seconds(0.02, 0.06)
-        for _ in range(32):
-            yield tcp(draw, at_s, attacker, target, _any_port(draw), source_port=source_port, flag="SH")
-            at_s += draw.seconds(2.1, 3.5)
-        for _ in range(8):
-            yield udp(draw, at_s, attacker, target, 1, source_port=source_port, src_bytes=207)
-            at_s += draw.seconds(0.3, 0.9)
+        for first in range(0, len(hosts), NMAP_GROUP):
+            for _ in range(NMAP_ROUNDS):
+                for host in hosts[first : first + NMAP_GROUP]:
+                    yield icmp(at_s, attacker, host, "eco_i", src_bytes=8)
+                    at_s += draw.seconds(2.05, 2.2) / NMAP_GROUP
+            for _ in range(NMAP_ROUNDS * NMAP_GROUP):
+                at_s += draw.seconds(2.1, 3.5)
+                yield tcp(draw, at_s, attacker, scanned, _any_port(draw), source_port=source_port, flag="SH")
+            for _ in range(NMAP_GROUP):
+                at_s += draw.seconds(0.8, 1.1)
+                yield udp(draw, at_s, attacker, fingerprinted, 1, source_port=source_port, src_bytes=207)
 
 
 def _any_port(draw: Draw) -> int:
