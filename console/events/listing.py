@@ -44,6 +44,7 @@ def board(view: View) -> Dashboard:
     columns = (
         Column(field=STATUS, title="Status", width=90),
         Column(field=view.who.field, title=view.who.title, width=110),
+        *view.machines,
         Column(field=LABEL, title="Label", width=130),
         *view.holding,
         Column(field=FAMILY, title="Family", width=90),

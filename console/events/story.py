@@ -26,6 +26,7 @@ ATTACK_PAGES = "https://attack.mitre.org/"
 LONGEST_RAW, LONGEST_DOCUMENT = 100_000, 400_000
 STEPS = ((99, "critical"), (73, "high"), (47, "medium"), (1, "low"), (0, "none"))
 MOST_FEATURES = 500
+LONGEST_ADDRESS = 50
 _SHOWN_APART = ("oversight.", "event.original", "rule.", "threat.", "error.")
 
 
@@ -45,6 +46,7 @@ def story(hit: Mapping[str, Any], contract: ModelContract, colours: Colours) -> 
         "happened": moment(lookup_clear(source, "@timestamp")),
         "status": lookup_text(source, "oversight.status"),
         "who": _who(source, contract),
+        "machines": _machines(source),
         "raw": None if raw is None else visible_lines(raw[:LONGEST_RAW]),
         "raw_cut": raw is not None and len(raw) > LONGEST_RAW,
         "verdict": verdict(source, contract, colours),
@@ -259,6 +261,20 @@ def _who(source: Mapping[str, Any], contract: ModelContract) -> list[str]:
     """Return the title of whom the event is about, and the name."""
     who = who_of(contract)
     return [who.title, visible((lookup_text(source, who.field) or "")[:400])]
+
+
+def _machines(source: Mapping[str, Any]) -> list[list[str]]:
+    """Return the addresses of both sides, each with its port if that is known."""
+    sides = []
+    for title, side in (("Source", "source"), ("Destination", "destination")):
+        address, port = (
+            (lookup_text(source, f"{side}.ip") or "")[:LONGEST_ADDRESS],
+            lookup_clear(source, f"{side}.port"),
+        )
+        if address:
+            shown = f"[{address}]" if ":" in address and port is not None else address
+            sides.append([title, visible(shown if port is None else f"{shown}:{plain_text(port)[:LONGEST_ADDRESS]}")])
+    return sides
 
 
 def visible_lines(text: str) -> str:

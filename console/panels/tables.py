@@ -11,7 +11,8 @@ from typing import Any
 from console.events.safe_text import label, moment, plain, visible
 from console.panels.rows import Row, is_full
 from contract.documents.paths import lookup_clear
-from kibana.panels.declarations import Cases, Column, Metric, Panel, SavedSearch, Times
+from kibana.panels.declarations import Breakdown, Cases, Column, Metric, Panel, SavedSearch, Terms, Times
+from kibana.panels.model_view import DESTINATION, SOURCE
 
 MOST_ROWS = 500
 """Most rows of the table beside a chart. More would be too long for a screen reader."""
@@ -19,11 +20,13 @@ LONGEST_CELL = 400
 """Most characters of a value in a list of documents. The page of the event shows all of it."""
 PERCENT_FIELDS = frozenset({"oversight.prediction.probability", "oversight.prediction.novelty"})
 """Numbers from 0 to 1 that are shown as percent."""
+ADDRESS_FIELDS = frozenset({SOURCE, DESTINATION})
+"""Addresses, which are kept on one line."""
 
 
 def table_of(panel: Panel, rows: Sequence[Row]) -> dict[str, Any]:
     """Return columns and cells of a panel that does not list documents."""
-    columns = [{"title": each.title, "kind": "time" if isinstance(each, Times) else "text"} for each in panel.by]
+    columns = [{"title": each.title, "kind": _kind(each)} for each in panel.by]
     columns += [{"title": metric.title, "kind": "number"} for metric in panel.metrics]
     expected = expectations(panel)
     if expected:
@@ -37,6 +40,12 @@ def table_of(panel: Panel, rows: Sequence[Row]) -> dict[str, Any]:
         share = [number(wanted, panel.metrics[-1]) if wanted is not None else ""] if expected else []
         cells.append([*keys, *values, *share])
     return {"columns": columns, "rows": cells, "left_out": max(0, len(full) - MOST_ROWS)}
+
+
+def _kind(breakdown: Breakdown) -> str:
+    if isinstance(breakdown, Times):
+        return "time"
+    return "address" if isinstance(breakdown, Terms) and breakdown.field in ADDRESS_FIELDS else "text"
 
 
 def expectations(panel: Panel) -> Mapping[str, float]:
@@ -68,12 +77,12 @@ def documents_of(search: SavedSearch, answer: Mapping[str, Any], time_field: str
     """Return columns, cells and ids of the listed documents."""
     hits = (answer.get("hits") or {}).get("hits") or []
     total = ((answer.get("hits") or {}).get("total") or {}).get("value", len(hits))
+    shown = [column for column in search.columns if not column.optional or _has_values(column, hits)]
     columns: list[dict[str, Any]] = [{"title": "Time", "kind": "time"}]
     columns += [
-        {"title": column.title, "kind": "text", "width": column.width, "field": column.field}
-        for column in search.columns
+        {"title": column.title, "kind": "text", "width": column.width, "field": column.field} for column in shown
     ]
-    rows = [_document(search.columns, hit, time_field) for hit in hits]
+    rows = [_document(shown, hit, time_field) for hit in hits]
     return {
         "columns": columns,
         "rows": rows,
@@ -81,6 +90,10 @@ def documents_of(search: SavedSearch, answer: Mapping[str, Any], time_field: str
         "opens": not search.source.heartbeats,
         "by_time": search.order[0] == time_field,
     }
+
+
+def _has_values(column: Column, hits: Sequence[Mapping[str, Any]]) -> bool:
+    return any(lookup_clear(hit.get("_source") or {}, column.field) is not None for hit in hits)
 
 
 def _document(columns: Sequence[Column], hit: Mapping[str, Any], time_field: str) -> dict[str, Any]:

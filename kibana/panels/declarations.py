@@ -156,6 +156,8 @@ class Column:
     title: str
     width: int | None = None
     """Pixels; None takes the remaining width."""
+    optional: bool = False
+    """The console leaves the column out if no listed document has a value. Kibana always shows it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,12 @@ from kibana.panels.words import Who, Words, is_about_network, who_of, words_of
 LABEL, FAMILY = "oversight.prediction.label", "oversight.prediction.family"
 LABELS, REASONS = "oversight.prediction.labels", "oversight.prediction.reasons"
 LOWER, UPPER = "lower bound", "upper bound"
+SOURCE, DESTINATION = "source.ip", "destination.ip"
+MACHINES = (
+    Column(field=SOURCE, title="Source", width=110, optional=True),
+    Column(field=DESTINATION, title="Destination", width=110, optional=True),
+)
+NO_ADDRESSES = "KDD's own files have no addresses; simulated traffic, Zeek's logs and ECS documents have them"
 PROBABILITY = Column(field="oversight.prediction.probability", title="Probability", width=100)
 SEVERITY_FIELD = "event.severity"
 ALERT = Is("event.kind", "alert")
@@ -124,6 +130,11 @@ class View:
         """The column of a table of documents that shows how far or how sure the verdict is."""
         measure = self.measure
         return PROBABILITY if measure is None else Column(field=measure.field, title=measure.title, width=100)
+
+    @cached_property
+    def machines(self) -> tuple[Column, ...]:
+        """The columns of a table of documents with who talked to whom; empty unless they are about a network."""
+        return MACHINES if self.is_about_network else ()
 
     @cached_property
     def holding(self) -> tuple[Column, ...]:

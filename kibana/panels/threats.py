@@ -20,7 +20,7 @@ from kibana.panels.declarations import (
     Terms,
     Times,
 )
-from kibana.panels.model_view import FAMILY, LABEL, LABELS, REASONS, View
+from kibana.panels.model_view import DESTINATION, FAMILY, LABEL, LABELS, NO_ADDRESSES, REASONS, SOURCE, View
 from kibana.panels.palette import VERMILLION
 
 LAST_DAYS = "now-7d"
@@ -52,7 +52,15 @@ def _intro(view: View) -> str:
 
 def _panels(view: View) -> tuple[Panel, ...]:
     if view.measure is None:
-        return (*_figures(view), *_kinds(view), *_holding(view), *_over_time(view), *_users(view), _details(view))
+        return (
+            *_figures(view),
+            *_kinds(view),
+            *_holding(view),
+            *_machines(view),
+            *_over_time(view),
+            *_users(view),
+            _details(view),
+        )
     if not view.measure.lines:
         return numbers.without_bounds(view, view.measure)
     return (*_figures(view), *numbers.panels(view, view.measure), _details(view))
@@ -159,6 +167,36 @@ def _holding(view: View) -> tuple[Panel, ...]:
     )
 
 
+def _machines(view: View) -> tuple[Panel, ...]:
+    """Who attacks and who is attacked; empty unless the events are about a network."""
+    if not view.is_about_network:
+        return ()
+    source, destination = (SOURCE, "Source", "Sources"), (DESTINATION, "Destination", "Destinations")
+    return (
+        _machine(view, source, destination, question=f"Which machines do the {view.words.many} come from?"),
+        _machine(view, destination, source, question=f"Which machines do the {view.words.many} hit?"),
+    )
+
+
+def _machine(view: View, one: tuple[str, str, str], other: tuple[str, str, str], *, question: str) -> Panel:
+    """The threats of each machine on one side, with the number of machines on the other."""
+    field, title, _ = one
+    other_field, _, others = other
+    return Panel(
+        id=f"threats-by-{title.lower()}",
+        title=f"{title}s of {view.words.many}",
+        question=question,
+        chart="table",
+        by=(Terms(field=field, title=title, size=15), Terms(field=LABEL, title="Label", size=3)),
+        metrics=(
+            Metric(title=view.words.title),
+            Metric(kind="unique_count", title=others, field=other_field),
+        ),
+        where=view.threat,
+        may_be_empty=f"no {view.words.one} has {field}; {NO_ADDRESSES}",
+    )
+
+
 def _over_time(view: View) -> tuple[Panel, ...]:
     words = view.words
     return (
@@ -245,6 +283,7 @@ def details_columns(view: View) -> tuple[Column, ...]:
     """The columns of the first dashboard's table of events."""
     return (
         Column(field=view.who.field, title=view.who.title, width=110),
+        *view.machines,
         Column(field=LABEL, title="Label", width=130),
         *view.holding,
         Column(field=FAMILY, title="Family", width=90),

@@ -18,7 +18,19 @@ from kibana.panels.declarations import (
     Terms,
     Times,
 )
-from kibana.panels.model_view import ALERT, FAMILY, LABEL, REASONS, SEVERE, SEVERITY_CASES, SEVERITY_FIELD, View
+from kibana.panels.model_view import (
+    ALERT,
+    DESTINATION,
+    FAMILY,
+    LABEL,
+    NO_ADDRESSES,
+    REASONS,
+    SEVERE,
+    SEVERITY_CASES,
+    SEVERITY_FIELD,
+    SOURCE,
+    View,
+)
 from kibana.panels.palette import UNKNOWN, VERMILLION
 from kibana.panels.words import MACHINES, USERS
 
@@ -39,6 +51,7 @@ def alert_columns(view: View) -> tuple[Column, ...]:
         Column(field=SEVERITY_FIELD, title="Severity", width=90),
         Column(field=RISK, title="Risk", width=80),
         Column(field=view.who.field, title=view.who.title, width=110),
+        *view.machines,
         Column(field=LABEL, title="Label", width=130),
         *view.holding,
         view.certainty,
@@ -228,32 +241,48 @@ def _who(view: View) -> tuple[Panel, ...]:
             by=(Terms(field="observer.name", title="Sensor", size=10), SEVERITY_CASES),
             where=ALERT,
             may_be_empty="no alert has observer.name; `oversight ship` writes it, configure other shippers to send it",
+            width=16 if view.is_about_network else 24,
         ),
-        _hosts(view),
+        *_hosts(view),
     )
 
 
-def _hosts(view: View) -> Panel:
+def _hosts(view: View) -> tuple[Panel, ...]:
     if view.is_about_network:
         attacked = view.measure is None
-        return Panel(
-            id="top-hosts",
-            title="Top hosts",
-            question="Which machines are attacked?" if attacked else "Which machines do the alerts lead to?",
-            chart="bar",
-            by=(Terms(field="destination.ip", title="Attacked host" if attacked else "Host", size=10), SEVERITY_CASES),
-            where=ALERT,
-            may_be_empty="no alert has destination.ip; KDD's lines have no addresses, Zeek's logs and ECS documents do",
+        return (
+            Panel(
+                id="top-sources",
+                title="Top sources",
+                question="Which machines attack?" if attacked else "Which machines do the alerts come from?",
+                chart="bar",
+                by=(Terms(field=SOURCE, title="Attacker" if attacked else "Source", size=10), SEVERITY_CASES),
+                where=ALERT,
+                may_be_empty=f"no alert has {SOURCE}; {NO_ADDRESSES}",
+                width=16,
+            ),
+            Panel(
+                id="top-hosts",
+                title="Top hosts",
+                question="Which machines are attacked?" if attacked else "Which machines do the alerts lead to?",
+                chart="bar",
+                by=(Terms(field=DESTINATION, title="Attacked host" if attacked else "Host", size=10), SEVERITY_CASES),
+                where=ALERT,
+                may_be_empty=f"no alert has {DESTINATION}; {NO_ADDRESSES}",
+                width=16,
+            ),
         )
     other = USERS if view.who is MACHINES else MACHINES
-    return Panel(
-        id="top-hosts",
-        title=f"Top {other.many}",
-        question=f"Which {other.many} do the alerts belong to?",
-        chart="bar",
-        by=(Terms(field=other.field, title=other.title, size=10), SEVERITY_CASES),
-        where=ALERT,
-        may_be_empty=f"no alert has {other.field}; configure the shipper to send it",
+    return (
+        Panel(
+            id="top-hosts",
+            title=f"Top {other.many}",
+            question=f"Which {other.many} do the alerts belong to?",
+            chart="bar",
+            by=(Terms(field=other.field, title=other.title, size=10), SEVERITY_CASES),
+            where=ALERT,
+            may_be_empty=f"no alert has {other.field}; configure the shipper to send it",
+        ),
     )
 
 

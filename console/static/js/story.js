@@ -50,7 +50,8 @@ function closed() {
 function show(details) {
   const verdict = details.verdict;
   const what = verdict ? verdict.label : (details.status ?? "Event");
-  byId("story-title").textContent = details.who[1] ? `${what} · ${details.who[1]}` : what;
+  const machines = details.machines.length === 2 ? details.machines.map(([, address]) => address).join(" → ") : "";
+  byId("story-title").textContent = [what, details.who[1], machines].filter((part) => part).join(" · ");
   byId("story-content").replaceChildren(
     ...[
       lead(details), failure(details.failure), likelihood(details), reasons(details), attack(details.attack), feedback(details), raw(details),
@@ -89,7 +90,7 @@ function lead(details) {
     ["Risk score", verdict.risk === null ? null : `${verdict.risk.toFixed(0)} of 100`],
     ["Severity", verdict.severity === null ? null : `${verdict.severity_word} (${verdict.severity})`],
   ];
-  return make("section", { class: "lead" }, make("p", { class: "badges" }, ...marks), pairs([details.who, ...numbers, ...times, ["Model", model(details.model)]]));
+  return make("section", { class: "lead" }, make("p", { class: "badges" }, ...marks), pairs([details.who, ...details.machines, ...numbers, ...times, ["Model", model(details.model)]]));
 }
 
 function novelty(verdict) {

@@ -33,14 +33,15 @@ export function documentTable(container, table, caption, open) {
     return before.get(key) ?? documentRow(table, row, key, open);
   });
   const old = container.querySelector("table");
-  if (old && container.dataset.columns === String(table.columns.length)) {
+  const titles = JSON.stringify(table.columns.map((column) => column.title));
+  if (old && container.dataset.columns === titles) {
     sync(old.tBodies[0], rows);
     container.querySelector(".left-out")?.remove();
     const note = leftOut(table);
     if (note) container.querySelector(".scroll").append(note);
     return;
   }
-  container.dataset.columns = table.columns.length;
+  container.dataset.columns = titles;
   container.replaceChildren(frame(table, caption, rows));
 }
 

@@ -63,6 +63,11 @@ def counted(panel: Panel, scope: Scope, documents: tuple[Document, ...]) -> Coun
     return found
 
 
+def distinct(panel: Panel, scope: Scope, documents: tuple[Document, ...], field: str) -> int:
+    """Number of different values of a field in a panel's documents."""
+    return len({value for each in documents if within(panel, scope, each) for value in values(each, field)})
+
+
 def _places(panel: Panel, document: Document) -> list[tuple[str, ...]]:
     places: list[tuple[str, ...]] = [()]
     for each in panel.by:

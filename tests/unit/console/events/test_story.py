@@ -67,6 +67,25 @@ def test_the_story_of_an_alert_is_complete() -> None:
     assert '"_id": "1"' in details["document"]
 
 
+@pytest.mark.parametrize(
+    ("fields", "machines"),
+    [
+        ({}, []),
+        (
+            {"source": {"ip": "192.0.2.17", "port": 4431}, "destination": {"ip": "172.16.10.44", "port": 80}},
+            [["Source", "192.0.2.17:4431"], ["Destination", "172.16.10.44:80"]],
+        ),
+        (
+            {"source": {"ip": "2001:db8::7", "port": 53}, "destination": {"ip": "2001:db8::8", "bytes": 9}},
+            [["Source", "[2001:db8::7]:53"], ["Destination", "2001:db8::8"]],
+        ),
+        ({"source.ip": "\u202e7", "destination": {"ip": 7}}, [["Source", "\\u202e7"]]),
+    ],
+)
+def test_the_machines_of_an_event_have_their_ports_where_they_are_known(fields: Any, machines: list[Any]) -> None:
+    assert story(hit({**ALERT, **fields}), contract(), COLOURS)["machines"] == machines
+
+
 def test_only_a_page_of_attack_is_a_link() -> None:
     """The reference in a document is foreign text."""
     pages = {one["kind"]: one["page"] for one in story(hit(ALERT), contract(), COLOURS)["attack"]}

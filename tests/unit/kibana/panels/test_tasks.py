@@ -13,7 +13,7 @@ from contract.artifact.contract import EventWords, Feature, ModelContract
 from enrich_service.predict.sentences import number_words, word_words
 from kibana.panels.boards import boards
 from kibana.panels.conditions import Begins
-from kibana.panels.declarations import Panel
+from kibana.panels.declarations import Panel, Terms
 from kibana.panels.model_view import View
 from kibana.saved_objects.alert_items import alert_items
 from kibana.saved_objects.alert_rules import alert_rules
@@ -57,6 +57,29 @@ def test_a_number_in_a_network_is_no_attack(contract: ModelContract) -> None:
     assert View(of_flows).is_about_network
     assert [text for text in texts(of_flows) if re.search("attack|threat", text, re.IGNORECASE)] == []
     assert panels(of_flows)["top-hosts"].by[0].title == "Host"
+
+
+def test_only_a_model_of_connections_shows_machines() -> None:
+    """Who attacks whom: in every list of events, and in panels of their own that say why they may be empty."""
+    found = {search.id: [column.field for column in search.columns] for search in boards(shipped_contract()).searches}
+    for name in ("newest-alerts", "threats-details-per-user"):
+        assert {"source.ip", "destination.ip"} <= set(found[name])
+    shown = panels(shipped_contract())
+    for name, field in (
+        ("threats-by-source", "source.ip"),
+        ("threats-by-destination", "destination.ip"),
+        ("top-sources", "source.ip"),
+        ("top-hosts", "destination.ip"),
+    ):
+        assert next(shown[name].fields()) == "@timestamp"
+        first = shown[name].by[0]
+        assert isinstance(first, Terms)
+        assert first.field == field
+        assert field in (shown[name].may_be_empty or "")
+    assert not {"threats-by-source", "threats-by-destination", "top-sources"} & set(panels(TUMOUR))
+    assert not [
+        column for search in boards(TUMOUR).searches for column in search.columns if column.field == "source.ip"
+    ]
 
 
 def test_a_network_classifier_of_format_2_keeps_its_words() -> None:
