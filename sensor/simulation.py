@@ -66,13 +66,21 @@ class Record:
     """When the connection was over, with its time zone."""
     columns: Columns
     """41 values in the order of `contract.kdd99.columns.COLUMNS`."""
+    addresses: tuple[str, str, str, str]
+    """The values of `contract.kdd99.columns.ADDRESSES`; an ICMP message has no ports."""
     scenario: str
     label: str
     """KDD's name for the scenario; `normal` for people's work."""
 
-    def csv_line(self, *, label: bool = False) -> str:
-        """The line as in KDD's files, without a line break; `label` adds the 42nd column, which ends in a full stop."""
-        return csv_line(self.columns) + (f",{self.label}." if label else "")
+    def csv_line(self, *, addresses: bool = False, label: bool = False) -> str:
+        """The line without a line break.
+
+        Args:
+            addresses: append who talked to whom to KDD's 41 columns.
+            label: append the true label, which ends in a full stop as in KDD's files.
+        """
+        values = [csv_line(self.columns), *(self.addresses if addresses else ())]
+        return ",".join([*values, f"{self.label}."] if label else values)
 
 
 def simulate(
@@ -129,9 +137,17 @@ def _play(
                 user=event.user,
                 ended_at=start + timedelta(seconds=event.connection.ended_s - began_s),
                 columns=columns,
+                addresses=_addresses(event.connection),
                 scenario=event.scenario,
                 label=event.label,
             )
+
+
+def _addresses(connection: Connection) -> tuple[str, str, str, str]:
+    ports = ("", "")
+    if connection.protocol_type != "icmp":
+        ports = (str(connection.source_port), str(connection.destination_port))
+    return connection.source, ports[0], connection.destination, ports[1]
 
 
 def _people(seeds: Sequence[np.random.SeedSequence], network: Sequence[Segment]) -> Iterator[Event]:

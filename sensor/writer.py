@@ -17,7 +17,7 @@ from io import FileIO
 from pathlib import Path
 
 from contract.errors import InputError
-from contract.kdd99.columns import COLUMNS
+from contract.kdd99.columns import ADDRESSES, COLUMNS
 from sensor.simulation import Record
 
 LABEL_COLUMN = "label"
@@ -35,9 +35,34 @@ class Written:
     """The file of each user."""
 
 
-def header(*, label: bool) -> str:
-    """The first line of a file, without a line break."""
-    return ",".join((*COLUMNS, LABEL_COLUMN) if label else COLUMNS)
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The columns of a file: KDD's 41, then who talked to whom, then the label."""
+
+    addresses: bool = True
+    label: bool = False
+
+    @property
+    def header(self) -> str:
+        """The first line of a file, without a line break."""
+        return ",".join((*COLUMNS, *(ADDRESSES if self.addresses else ()), *((LABEL_COLUMN,) if self.label else ())))
+
+    def line(self, record: Record) -> str:
+        """A record's line, without a line break."""
+        return record.csv_line(addresses=self.addresses, label=self.label)
+
+    def options_for(self, other: Layout) -> str:
+        """The options of `oversight simulate` that write another layout instead of this one."""
+        options = []
+        if other.addresses != self.addresses:
+            options.append("with --addresses" if other.addresses else "with --no-addresses")
+        if other.label != self.label:
+            options.append("with --label" if other.label else "without --label")
+        return " and ".join(options)
+
+
+LAYOUTS = {layout.header: layout for layout in (Layout(a, b) for a in (True, False) for b in (True, False))}
+"""Every layout by its header."""
 
 
 def path_of(folder: Path, user: str) -> Path:
@@ -51,7 +76,7 @@ def write(
     *,
     rate: float | None = None,
     stop: threading.Event | None = None,
-    label: bool = False,
+    layout: Layout | None = None,
     progress: Callable[[Written], None] | None = None,
 ) -> Written:
     """Append records to `folder/USER.csv`. Creates missing files.
@@ -61,12 +86,12 @@ def write(
         folder: created if it is missing.
         rate: records per second; None writes as fast as possible.
         stop: ends the writing after the current line.
-        label: append KDD's 42nd column.
+        layout: the columns; by default KDD's and the addresses.
         progress: called after every record.
     Raises:
         InputError: the folder or a file cannot be written, or an existing file has another header.
     """
-    stop = stop or threading.Event()
+    stop, layout = stop or threading.Event(), layout or Layout()
     written = Written()
     began_s = time.monotonic()
     with ExitStack() as closing:
@@ -78,9 +103,9 @@ def write(
                 break
             if record.user not in files:
                 path = path_of(folder, record.user)
-                files[record.user] = closing.enter_context(_open(path, header(label=label)))
+                files[record.user] = closing.enter_context(_open(path, layout))
                 written.files[record.user] = path
-            _append(files[record.user], record.csv_line(label=label))
+            _append(files[record.user], layout.line(record))
             written.records += 1
             written.scenarios[record.scenario, record.label] += 1
             written.users[record.user] += 1
@@ -89,7 +114,7 @@ def write(
     return written
 
 
-def _open(path: Path, expected: str) -> FileIO:
+def _open(path: Path, layout: Layout) -> FileIO:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = FileIO(path, "a+")
@@ -98,26 +123,25 @@ def _open(path: Path, expected: str) -> FileIO:
             f"cannot write {path} ({error.strerror}); choose a folder where you have write permission"
         ) from None
     try:
-        _continue(file, path, expected)
+        _continue(file, path, layout)
     except InputError:
         file.close()
         raise
     return file
 
 
-def _continue(file: FileIO, path: Path, expected: str) -> None:
+def _continue(file: FileIO, path: Path, layout: Layout) -> None:
     size = file.seek(0, 2)
     if not size:
-        _append(file, expected)
+        _append(file, layout.header)
         return
     file.seek(0)
-    header = file.readline().rstrip(b"\r\n")
-    if header != expected.encode():
-        raise InputError(
-            f"{path} has another header ({header.count(b',') + 1} columns, expected {expected.count(',') + 1}); choose "
-            f"another "
-            f"folder, or use --label as in the first run"
-        )
+    header = file.readline().decode(errors="replace").rstrip("\r\n")
+    if header != layout.header:
+        columns = f"{header.count(',') + 1} columns, expected {layout.header.count(',') + 1}"
+        known = LAYOUTS.get(header)
+        options = "" if known is None else f", or continue this file {layout.options_for(known)}"
+        raise InputError(f"{path} has another header ({columns}); choose another folder{options}")
     file.seek(size - 1)
     if file.read(1) != b"\n":
         _append(file, "")

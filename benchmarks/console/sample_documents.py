@@ -96,11 +96,8 @@ def _document(row: Record, happened: datetime, chance: random.Random, *, late: b
         },
         "user": {"id": row.user},
         "observer": {"name": f"sensor-{row.user[0]}"},
-        "source": {
-            "ip": f"192.168.{chance.randrange(4)}.{chance.randrange(1, 40)}",
-            "bytes": int(float(row.columns[4])),
-        },
-        "destination": {"ip": f"10.0.0.{chance.randrange(1, 10)}", "bytes": int(float(row.columns[5]))},
+        "source": {**_side(*row.addresses[:2]), "bytes": int(float(row.columns[4]))},
+        "destination": {**_side(*row.addresses[2:]), "bytes": int(float(row.columns[5]))},
         "network": {"transport": row.columns[1], "protocol": row.columns[2]},
         "kdd99": {field_of(name).split(".")[1]: value for name, value in zip(COLUMNS, row.columns, strict=True)},
         "oversight": {"status": ENRICHED, "model": MODEL},
@@ -111,6 +108,10 @@ def _document(row: Record, happened: datetime, chance: random.Random, *, late: b
     if chance.random() < 0.008:
         return _failed(document, chance)
     return _predicted(document, row.label, arrived, chance)
+
+
+def _side(address: str, port: str) -> Document:
+    return {"ip": address, "port": int(port)} if port else {"ip": address}
 
 
 def _failed(document: Document, chance: random.Random) -> Document:

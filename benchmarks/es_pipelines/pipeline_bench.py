@@ -21,7 +21,6 @@ import argparse
 import os
 import sys
 import tempfile
-import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -45,7 +44,7 @@ from es_pipelines.reading.lines import Line
 from es_pipelines.ship.events import Identity, event_of
 from oversight.client.cluster import client
 from sensor.simulation import DEFAULT_USERS, simulate
-from sensor.writer import write
+from sensor.writer import Layout, write
 
 BULK = 1_000
 STATISTICS_AGE_S = 1.1
@@ -120,7 +119,7 @@ def raw_lines(count: int) -> list[bytes]:
     with tempfile.TemporaryDirectory() as folder:
         start = datetime(2026, 1, 1, tzinfo=UTC)
         traffic = simulate(seed=1999, start=start, users=DEFAULT_USERS, events=min(count, 20_000), loop=False)
-        written = write(traffic, Path(folder), rate=None, stop=threading.Event(), label=False)
+        written = write(traffic, Path(folder), rate=None, layout=Layout(addresses=False))
         lines = [line for path in written.files.values() for line in path.read_bytes().splitlines()[1:]]
     return [lines[at % len(lines)] for at in range(count)]
 

@@ -68,6 +68,9 @@ PACKET: tuple[str, ...] = ("wrong_fragment", "urgent")
 FLOW: tuple[str, ...] = tuple(column for column in COLUMNS if column not in (*PACKET, *CONTENT))
 """The 26 other columns, in their order: the connection's own numbers and the counts over recent ones."""
 
+ADDRESSES = ("source.ip", "source.port", "destination.ip", "destination.port")
+"""Further columns of the simulator's lines, named as the fields that they become: who talked to whom."""
+
 ROOT = "kdd99"
 """A document holds the columns below this root, by their own names."""
 

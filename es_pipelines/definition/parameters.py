@@ -328,6 +328,7 @@ def _csv(columns: Columns, *, difficulty: bool) -> dict[str, Any]:
         "features": path_set(feature.name for feature in columns.features),
         "needed": path_set(feature.name for feature in columns.features if feature.field in columns.needed),
         "half": _half(columns, of_line=True),
+        "whole_numbers": path_set(field.name for field in FIELDS if field.kind == "long"),
         "most": MAX_COLUMNS,
         "label": LABEL,
         "difficulty": DIFFICULTY if difficulty else "",

@@ -1,6 +1,7 @@
 """The parameters of `painless/plain_row.painless`, which builds the document of a plain row in one step.
 
-    a row of numbers and words, in an envelope of known fields ──▶ plain-row ──▶ the document
+    a row of numbers and words, with the addresses of the      ┐
+    simulator or without, in an envelope of known fields       ┴─▶ plain-row ──▶ the document
     anything else                                              ──▶ the pipeline `parse`, which gives the same document
 
 An unknown field only makes an event slower. So the list has the fields that the shippers of docs/shippers.md really
@@ -9,13 +10,14 @@ send, and no others.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from contract.artifact.contract import Feature
 from contract.documents.fields import FIELDS
 from contract.documents.paths import merge, nest
 from contract.kdd99 import columns as kdd99
+from contract.kdd99.labels import LABEL
 from es_pipelines.definition.columns import Columns, kind_of
 
 HANDLED_BY_SCRIPT, VALUE, VALUES = 0, 1, 2
@@ -62,7 +64,7 @@ SHIPPED = (
 )
 """Fields with a single value that a shipper sends with the line."""
 SHIPPED_LISTS = ("tags", "host.ip", "host.mac")
-HANDLED = ("message", "@timestamp", "event", "data_stream", "_oversight")
+HANDLED = ("message", "@timestamp", "event", "csv", "data_stream", "_oversight")
 
 MONTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 """Days of each month. February 29 is left to the engine's own calendar."""
@@ -95,9 +97,11 @@ def plain_row(
     others = any(kind_of(feature) in ("boolean", "date") for feature in columns.features)
     if not root or "." in root or (root in known and root != kdd99.ROOT) or others:
         columns, root = Columns((), frozenset(), ()), ""
+    names = [feature.field.rpartition(".")[2] for feature in columns.features]
     return {
         "root": root,
-        "names": [feature.field.rpartition(".")[2] for feature in columns.features],
+        "names": names,
+        "headers": list(_headers(columns, names)),
         "kinds": [
             f"{'number' if feature.kind == 'float' else 'word'}{'?' if _may_miss(feature, columns) else ''}"
             for feature in columns.features
@@ -109,6 +113,14 @@ def plain_row(
         "module": "oversight",
         "clock": dict.fromkeys(clock(), True),
     }
+
+
+def _headers(columns: Columns, names: list[str]) -> Iterator[list[str]]:
+    """The columns of the simulator's lines with addresses, without the label and with it; none for other data."""
+    if tuple(names) == kdd99.COLUMNS:
+        yield [*names, *kdd99.ADDRESSES]
+        if LABEL in columns.labels:
+            yield [*names, *kdd99.ADDRESSES, LABEL]
 
 
 def _may_miss(feature: Feature, columns: Columns) -> bool:

@@ -20,7 +20,7 @@ from oversight.config import logs
 from oversight.config.settings import load, load_installation
 from oversight.terminal import print_json
 from sensor.simulation import DEFAULT_EVENTS, DEFAULT_USERS, MIN_EVENTS, simulate
-from sensor.writer import Written, path_of, write
+from sensor.writer import Layout, Written, path_of, write
 
 LOOP_RATE = 20.0
 """Events per second with `--loop` and no `--rate`: endless writing at full speed would fill the disk."""
@@ -60,7 +60,13 @@ LOOP_RATE = 20.0
     metavar="EVENTS_PER_S",
     help="Events per second; default: no limit, or 20 with --loop.",
 )
-@click.option("--label", is_flag=True, help="Append the true label as the 42nd column, as in KDD's labelled files.")
+@click.option(
+    "--addresses/--no-addresses",
+    default=True,
+    show_default=True,
+    help="Append the columns source.ip, source.port, destination.ip and destination.port to KDD's 41.",
+)
+@click.option("--label", is_flag=True, help="Append the true label as the last column, as in KDD's labelled files.")
 @click.option("--loop", is_flag=True, help="Repeat rounds until Ctrl-C.")
 @click.option(
     "--ship",
@@ -76,6 +82,7 @@ def command(
     users: tuple[str, ...],
     seed: int,
     rate: float | None,
+    addresses: bool,
     label: bool,
     loop: bool,
     shipping: bool,
@@ -83,7 +90,8 @@ def command(
 ) -> None:
     """Simulate network traffic, ordinary use and about twenty attacks, and write its raw events.
 
-    The lines have the columns of KDD Cup 99, computed from the simulated connections; `oversight ship` reads them.
+    The lines have the columns of KDD Cup 99, computed from the simulated connections, and who talked to whom.
+    `oversight ship` reads them by their header; other shippers need `csv.columns` or lines with --no-addresses.
     Ctrl-C stops after the current line.
 
     \b
@@ -94,9 +102,9 @@ def command(
     """
     logs.setup("oversight-simulate", stream=sys.stderr)
     records = simulate(seed=seed, start=datetime.now(UTC), users=users, events=events, loop=loop)
-    stop = stop_on_signals()
+    stop, layout = stop_on_signals(), Layout(addresses=addresses, label=label)
     with _shipped(folder, users, stop) if shipping else nullcontext(Counter[str]()) as shipped:
-        written = write(records, folder, rate=rate or (LOOP_RATE if loop else None), stop=stop, label=label)
+        written = write(records, folder, rate=rate or (LOOP_RATE if loop else None), stop=stop, layout=layout)
     if as_json:
         print_json(_summary(written, folder) | shipped)
     else:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from contract.artifact.contract import ModelContract
 from contract.kdd99.columns import NORMAL, ROOT
 from sensor.simulation import DEFAULT_USERS, simulate
-from sensor.writer import write
+from sensor.writer import Layout, write
 from training.data.records import Records, read
 
 PAGE = 1000
@@ -45,7 +44,7 @@ def simulated() -> Records:
         path = Path(folder)
         start = datetime(2026, 1, 1, tzinfo=UTC)
         traffic = simulate(seed=1999, start=start, users=DEFAULT_USERS, events=SIMULATED, loop=False)
-        written = write(traffic, path, rate=None, stop=threading.Event(), label=True)
+        written = write(traffic, path, rate=None, layout=Layout(addresses=False, label=True))
         whole = path / "all.csv"
         lines = [file.read_bytes().splitlines(keepends=True)[1:] for file in written.files.values()]  # no header
         whole.write_bytes(b"".join(line for of_user in lines for line in of_user))

@@ -19,7 +19,7 @@ import pytest
 from elasticsearch import ApiError, Elasticsearch
 
 from contract.documents.fields import stream_name
-from contract.kdd99.columns import COLUMNS, LABELS
+from contract.kdd99.columns import ADDRESSES, COLUMNS, LABELS
 from tests import warm
 from tests.here import oversight_here
 from tests.waiting import WAIT_S, until
@@ -32,7 +32,7 @@ def run(*arguments: object, env: dict[str, str] | None = None) -> subprocess.Com
 
 
 def test_the_command_writes_one_csv_a_user_and_says_what_is_in_them(tmp_path: Path) -> None:
-    """Every line has the 41 columns, and the summary agrees with the files."""
+    """Every line has the 41 columns and the addresses, and the summary agrees with the files."""
     ended = run("--output", tmp_path, "--events", 300, "--json")
     assert (ended.returncode, ended.stderr) == (0, "")
     said = json.loads(ended.stdout)
@@ -40,19 +40,30 @@ def test_the_command_writes_one_csv_a_user_and_says_what_is_in_them(tmp_path: Pa
     for user in said["users"]:
         with Path(user["file"]).open(newline="") as file:
             rows = list(csv.reader(file))
-        assert rows[0] == list(COLUMNS)
-        assert {len(row) for row in rows} == {41}
+        assert rows[0] == [*COLUMNS, *ADDRESSES]
+        assert {len(row) for row in rows} == {45}
         assert len(rows) - 1 == user["events"]
     assert sum(scenario["events"] for scenario in said["scenarios"]) == 300
 
 
 def test_labels_on_request_are_those_of_kdd(tmp_path: Path) -> None:
-    """The 42nd column ends in a full stop, as in KDD's files, and holds names that the model knows."""
+    """The last column ends in a full stop, as in KDD's files, and holds names that the model knows."""
     assert oversight_here("simulate", "--output", tmp_path, "--events", 300, "--label").returncode == 0
     lines = [line for path in tmp_path.glob("*.csv") for line in path.read_text().splitlines()[1:]]
     found = Counter(line.rsplit(",", 1)[1] for line in lines)
     assert set(found) <= {f"{label.name}." for label in LABELS}
     assert {"normal.", "neptune.", "smurf.", "guess_passwd.", "buffer_overflow.", "satan."} <= set(found)
+
+
+def test_a_file_of_an_earlier_version_names_the_option_that_continues_it(tmp_path: Path) -> None:
+    """Its header has no addresses. With the option it grows as before."""
+    words = ("--output", tmp_path, "--events", 200)
+    assert run(*words, "--no-addresses").returncode == 0
+    ended = run(*words)
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert "or continue this file with --no-addresses" in ended.stderr
+    assert run(*words, "--no-addresses").returncode == 0
+    assert {line.count(",") for path in tmp_path.glob("*.csv") for line in path.read_text().splitlines()} == {40}
 
 
 def test_the_same_seed_writes_the_same_files(tmp_path: Path) -> None:
@@ -77,7 +88,7 @@ def test_ctrl_c_ends_the_writing_between_two_lines_with_a_summary(
         out, _ = process.communicate(timeout=WAIT_S)
     lines = [line for path in tmp_path.glob("*.csv") for line in path.read_bytes().splitlines(keepends=True)]
     assert process.returncode == code
-    assert all(line.endswith(b"\n") and line.count(b",") == 40 for line in lines)
+    assert all(line.endswith(b"\n") and line.count(b",") == 44 for line in lines)
     assert json.loads(out)["events"] == len(lines) - len(list(tmp_path.glob("*.csv")))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from itertools import islice, pairwise
 from typing import Any
 
@@ -85,6 +86,29 @@ def test_lines_parse_back_to_the_same_columns(a_day: list[Record]) -> None:
             else:
                 assert text.isdigit()
                 assert int(text) == value
+
+
+def test_lines_say_who_talked_to_whom_on_request(a_day: list[Record]) -> None:
+    """Behind KDD's columns and before the label; an ICMP message has no ports."""
+    for record in a_day:
+        assert record.csv_line(addresses=True) == ",".join([record.csv_line(), *record.addresses])
+        source, source_port, destination, destination_port = record.addresses
+        assert ip_address(source) != ip_address(destination) or record.scenario == "land"
+        if record.columns[1] == "icmp":
+            assert (source_port, destination_port) == ("", "")
+        else:
+            assert 0 < int(source_port) < 65536
+            assert 0 < int(destination_port) < 65536
+    labelled = a_day[0].csv_line(addresses=True, label=True)
+    assert labelled == f"{a_day[0].csv_line(addresses=True)},{a_day[0].label}."
+
+
+def test_attacks_come_from_outside_and_hit_the_segment_of_their_user(a_day: list[Record]) -> None:
+    """The first thing that an alert has to say: which machine."""
+    for record in a_day:
+        if record.scenario in ("ipsweep", "portsweep", "nmap", "satan", "neptune"):
+            assert record.addresses[0].startswith("192.0.2.")
+            assert record.addresses[2].startswith(f"172.16.{10 + DEFAULT_USERS.index(record.user)}.")
 
 
 def test_the_label_is_appended_only_on_request(a_day: list[Record]) -> None:

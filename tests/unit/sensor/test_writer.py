@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from contract.errors import InputError
-from contract.kdd99.columns import COLUMNS
+from contract.kdd99.columns import ADDRESSES, COLUMNS
 from sensor.simulation import Record, simulate
-from sensor.writer import header, write
+from sensor.writer import Layout, write
 
 START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 
@@ -32,18 +32,32 @@ def test_each_user_gets_a_file_with_a_header_and_his_lines_in_order(tmp_path: Pa
     assert set(written.files) == {record.user for record in records}
     for user, path in written.files.items():
         lines = path.read_text().splitlines()
-        assert lines[0].split(",") == list(COLUMNS)
-        assert lines[1:] == [record.csv_line() for record in records if record.user == user]
+        assert lines[0].split(",") == [*COLUMNS, *ADDRESSES]
+        assert lines[1:] == [record.csv_line(addresses=True) for record in records if record.user == user]
         assert path.read_bytes().endswith(b"\n")
     assert (written.records, sum(written.scenarios.values()), sum(written.users.values())) == (200, 200, 200)
 
 
-def test_labels_are_written_with_a_header_of_their_own(tmp_path: Path) -> None:
-    """42 columns in every line, header included."""
-    written = write(some(50), tmp_path, label=True)
-    for path in written.files.values():
-        assert {line.count(",") for line in path.read_text().splitlines()} == {41}
-        assert path.read_text().startswith(header(label=True))
+@pytest.mark.parametrize(
+    ("layout", "columns"),
+    [
+        (Layout(label=True), [*COLUMNS, *ADDRESSES, "label"]),
+        (Layout(addresses=False), [*COLUMNS]),
+        (Layout(addresses=False, label=True), [*COLUMNS, "label"]),
+    ],
+)
+def test_each_layout_has_a_header_of_its_own(tmp_path: Path, layout: Layout, columns: list[str]) -> None:
+    """KDD's columns keep their places, and the label is last; every line has as many values as the header."""
+    records = some(50)
+    written = write(records, tmp_path, layout=layout)
+    for user, path in written.files.items():
+        header, *lines = (line.split(",") for line in path.read_text().splitlines())
+        assert header == columns
+        of_user = [record for record in records if record.user == user]
+        assert [line[: len(COLUMNS)] for line in lines] == [record.csv_line().split(",") for record in of_user]
+        assert {len(line) for line in lines} == {len(columns)}
+        if layout.label:
+            assert [line[-1] for line in lines] == [f"{record.label}." for record in of_user]
 
 
 def test_a_second_run_goes_on_in_the_same_files(tmp_path: Path) -> None:
@@ -59,19 +73,35 @@ def test_a_line_left_without_its_end_is_ended_first(tmp_path: Path) -> None:
     """The new line must not become part of the old one."""
     record = some(1)[0]
     path = tmp_path / f"{record.user}.csv"
-    path.write_text(f"{header(label=False)}\n0,tcp,http")
+    path.write_text(f"{Layout().header}\n0,tcp,http")
     write([record], tmp_path)
-    assert path.read_text().splitlines()[1:] == ["0,tcp,http", record.csv_line()]
+    assert path.read_text().splitlines()[1:] == ["0,tcp,http", record.csv_line(addresses=True)]
 
 
-def test_a_file_with_another_header_is_left_alone(tmp_path: Path) -> None:
-    """Labelled lines below an unlabelled header would fail later."""
+@pytest.mark.parametrize(
+    ("before", "message"),
+    [
+        (Layout(label=True), "46 columns, expected 45.*or continue this file with --label$"),
+        (Layout(addresses=False), "41 columns, expected 45.*or continue this file with --no-addresses$"),
+        (Layout(addresses=False, label=True), "42 columns.*continue this file with --no-addresses and with --label$"),
+    ],
+)
+def test_a_file_with_another_header_is_left_alone(tmp_path: Path, before: Layout, message: str) -> None:
+    """Lines below a header of other columns would fail later. A file of an earlier version has no addresses."""
     records = some(50)
-    write(records, tmp_path)
-    before = {path: path.read_bytes() for path in tmp_path.glob("*.csv")}
-    with pytest.raises(InputError, match="41 columns, expected 42"):
-        write(records, tmp_path, label=True)
-    assert {path: path.read_bytes() for path in tmp_path.glob("*.csv")} == before
+    write(records, tmp_path, layout=before)
+    kept = {path: path.read_bytes() for path in tmp_path.glob("*.csv")}
+    with pytest.raises(InputError, match=message):
+        write(records, tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.glob("*.csv")} == kept
+
+
+def test_a_file_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    """No option of the simulator writes such lines."""
+    record = some(1)[0]
+    (tmp_path / f"{record.user}.csv").write_text("id,name\n1,a\n")
+    with pytest.raises(InputError, match=r"2 columns, expected 45\); choose another folder$"):
+        write([record], tmp_path)
 
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
@@ -106,7 +136,7 @@ def test_a_file_that_can_grow_no_further_ends_in_a_whole_line(tmp_path: Path) ->
     assert re.search(r"cannot write .*\.csv \(File too large\); free disk space", ended.stderr)
     for path in tmp_path.glob("*.csv"):
         assert path.read_bytes().endswith(b"\n")
-        assert {line.count(",") for line in path.read_text().splitlines()} == {40}
+        assert {line.count(",") for line in path.read_text().splitlines()} == {44}
     assert max(path.stat().st_size for path in tmp_path.glob("*.csv")) > 2800
 
 
