@@ -90,7 +90,7 @@ def _document(row: Record, happened: datetime, chance: random.Random, *, late: b
             "type": ["connection"],
             "module": "oversight",
             "dataset": "oversight.connection",
-            "original": row.csv_line(),
+            "original": row.csv_line(addresses=True),
             "ingested": _iso(arrived),
             "duration": int(float(row.columns[0]) * 1e9),
         },

@@ -142,14 +142,14 @@ def _keys(terms: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def newest_alert(es: Elasticsearch, stream: str) -> dict[str, Any]:
-    """Return one whole enriched document: the alert with the highest risk, or any enriched document."""
+    """Return one enriched document without the names of its columns: the alert with the highest risk, or any."""
     wanted: list[dict[str, Any]] = [ALERT, {"term": {STATUS: ENRICHED}}]
     for query in wanted:
         order: list[dict[str, Any]] = [
             {"event.risk_score": {"order": "desc", "missing": "_last"}},
             {"@timestamp": "desc"},
         ]
-        hits = es.search(index=stream, query=query, sort=order, size=1)["hits"]["hits"]
+        hits = es.search(index=stream, query=query, sort=order, size=1, source_excludes=["csv"])["hits"]["hits"]
         if hits:
             return {"_index": hits[0]["_index"], "_id": hits[0]["_id"], "_source": hits[0]["_source"]}
     return {}

@@ -93,7 +93,7 @@ def _play(config: DemoConfig, console: Console, children: Children) -> None:
         )
         counts, written = _flow(config, console, servers, es)
         document = newest_alert(es, servers.stream)
-        console.print("One enriched document, as it is stored in Elasticsearch:")
+        console.print("One enriched document, as it is stored in Elasticsearch (without csv.columns):")
         print_json(document)
         console.print(servers.where_to_look())
         if counts.enriched != written.records:

@@ -11,8 +11,8 @@ from sensor.network import Segment
 from sensor.scenarios.build import icmp, tcp, udp
 
 NMAP_GROUP, NMAP_ROUNDS = 4, 4
-"""Hosts that nmap pings together, and how often it pings each. In KDD the last rounds of a group end in a
-`dst_host_srv_diff_host_rate` of 0.25: one host for each four pings.
+"""Hosts that nmap pings together, and how often it pings each: in KDD `dst_host_srv_diff_host_rate` is 0.25, one host
+for each four pings. With few hosts in a group the first group is soon over.
 """
 
 

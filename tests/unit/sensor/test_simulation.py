@@ -145,6 +145,28 @@ def test_the_windows_mix_all_users() -> None:
     assert max(most.values()) > max(mine.values())
 
 
+def nmap_of(events: int) -> list[Record]:
+    return [record for record in play(events=events, warm_up=0) if record.scenario == "nmap"]
+
+
+@pytest.mark.parametrize("events", [1000, 8000])
+def test_nmap_plays_its_parts_in_the_shares_of_kdd(events: int) -> None:
+    """Pings 44 %, FIN probes 45 %, UDP 11 %: in a short round too, or a demo shows pings alone."""
+    found = Counter(str(record.columns[1]) for record in nmap_of(events))
+    share = {protocol: count / found.total() for protocol, count in found.items()}
+    assert 0.4 < share["icmp"] < 0.6
+    assert 0.4 < share["tcp"] < 0.5
+    assert events < 8000 or 0.08 < share["udp"] < 0.14
+
+
+def test_nmap_pings_look_back_on_hosts_that_were_pinged_four_times() -> None:
+    """As in KDD: one host for each four pings, and no other connection to the same host within two seconds."""
+    pings = [dict(zip(COLUMNS, record.columns, strict=True)) for record in nmap_of(8000) if record.columns[1] == "icmp"]
+    assert {ping["count"] for ping in pings} == {1}
+    assert all(0.25 <= float(ping["dst_host_srv_diff_host_rate"]) <= 0.32 for ping in pings[64:])
+    assert {ping["dst_host_count"] for ping in pings[64:]} == {1, 2, 3, 4}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
