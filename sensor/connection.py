@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 SYN_ERRORS = frozenset({"S0", "S1", "S2", "S3", "SH"})
 """Connection states that KDD counts in the `serror` rates: the opening or the closing is incomplete."""
@@ -14,8 +14,7 @@ UNNAMED_SERVICES = frozenset({"private", "other"})
 """KDD's names for ports without a name of their own. The windows still distinguish such ports."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
+class Connection(Struct, frozen=True, kw_only=True):
     """One TCP connection, UDP exchange or ICMP message. From `duration` on, the names are KDD's columns."""
 
     started_s: float
@@ -32,6 +31,8 @@ class Connection:
     """Ports are 0 for ICMP."""
     protocol_type: str
     service: str
+    uid: str = ""
+    """The source's id of it, such as Zeek's `uid`."""
     flag: str = "SF"
     """Zeek's connection state: SF finished, S0 no response, REJ refused, RSTO and RSTR reset ..."""
 

@@ -5,9 +5,12 @@ One extractor watches one network: all hosts share its windows, as in KDD.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from contract.errors import InputError
 from sensor.connection import REJECT_ERRORS, SYN_ERRORS, Connection
 from sensor.windows import history, recent
+from sensor.windows.explain import KeptConnections
 from sensor.windows.tally import ONE, REJECT_ERROR, SYN_ERROR, Observed
 
 Columns = tuple[str | int | float, ...]
@@ -23,6 +26,7 @@ class FeatureExtractor:
         recent_connections: largest number of connections in the first window.
         history_connections: number of connections in the second window.
         max_hosts: number of destination hosts that the second window remembers.
+        explain: keep the connections in the windows, so that `explain` can name them.
     """
 
     def __init__(
@@ -31,9 +35,11 @@ class FeatureExtractor:
         recent_connections: int = recent.WINDOW_CONNECTIONS,
         history_connections: int = history.WINDOW_CONNECTIONS,
         max_hosts: int = history.MAX_HOSTS,
+        explain: bool = False,
     ) -> None:
         self._recent = recent.RecentConnections(recent_connections)
         self._history = history.HostHistory(history_connections, max_hosts)
+        self._kept = KeptConnections(recent_connections, history_connections, max_hosts) if explain else None
         self._now_s = float("-inf")
 
     def observe(self, connection: Connection) -> Columns:
@@ -55,7 +61,15 @@ class FeatureExtractor:
             source_port=connection.source_port,
             counts=_COUNTS.get(connection.flag, ONE),
         )
+        if self._kept is not None:
+            self._kept.add(connection)
         return (*connection.own_columns(), *self._recent.add(seen), *self._history.add(seen))
+
+    def explain(self) -> dict[str, Sequence[Connection]]:
+        """The connections that made the window columns of the last record, by the names of `explain.GROUPS`."""
+        if self._kept is None:
+            raise ValueError("pass explain=True to keep the connections")
+        return self._kept.explain()
 
 
 def csv_line(columns: Columns) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.kdd99.columns import COLUMNS
 from sensor.connection import Connection
+from sensor.windows.explain import GROUPS
 from sensor.windows.features import FeatureExtractor
 from tests.property.sensor.windows.literal import Literal
 
@@ -99,6 +101,34 @@ def test_windows_equal_the_definitions_while_hosts_are_forgotten(seed: int, max_
     literal = Literal(history=history, max_hosts=max_hosts)
     for item in many(seed, length=400, hosts=150, gaps_s=(2.5, 3.0)):
         assert extractor.observe(item)[22:] == literal.observe(item)
+
+
+@settings(max_examples=20, deadline=None)
+@given(traffic(), st.sampled_from((3, 255)), st.sampled_from((2, 10_000)))
+def test_explained_connections_are_those_that_the_columns_count(
+    connections: list[Connection], history: int, max_hosts: int
+) -> None:
+    """Every group of the explanation has the connections of the definition, and as many as its column says."""
+    extractor = FeatureExtractor(history_connections=history, max_hosts=max_hosts, explain=True)
+    literal = Literal(history=history)
+    for item in connections:
+        row = dict(zip(COLUMNS, extractor.observe(item), strict=True))
+        explained = extractor.explain()
+        for name, group in GROUPS.items():
+            assert len(explained[name]) == row[group.columns[0]]
+            assert explained[name][-1] is item
+        if max_hosts > len(HOSTS):
+            literal.observe(item)
+            assert explained == literal.groups()
+
+
+def test_every_window_column_is_in_one_group_of_the_explanation() -> None:
+    assert sorted(name for group in GROUPS.values() for name in group.columns) == sorted(COLUMNS[22:])
+
+
+def test_without_being_asked_nothing_is_kept_to_explain() -> None:
+    with pytest.raises(ValueError, match="explain=True"):
+        FeatureExtractor().explain()
 
 
 @settings(max_examples=50, deadline=None)

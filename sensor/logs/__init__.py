@@ -1,0 +1,1 @@
+"""Logs of Zeek and Suricata: lines ──▶ flows."""

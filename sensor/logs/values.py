@@ -1,0 +1,100 @@
+"""Values of a record, checked: addresses, ports, counts and times, as text or as numbers."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from functools import lru_cache
+from ipaddress import ip_address
+
+from contract.errors import shorten
+from sensor.logs.no_flow import NoFlowError
+
+MAX_PORT = 65_535
+MAX_COUNT = 2**63 - 1
+"""Zeek's counts have 64 bits; Elasticsearch stores them as long."""
+MAX_DIGITS = 19
+A_TIME = "seconds since 1970 or a time such as 2026-03-04T05:06:07.123456Z"
+MAX_TIME_S = 253_402_300_800.0
+"""The year 10000. Larger numbers are no seconds."""
+MIN_MILLISECONDS = 100_000_000_000.0
+"""A time above this number is in milliseconds: as seconds it would be in the year 5138."""
+_CACHED_ADDRESSES = 65_536
+
+
+def bad_value(field: str, value: object, expected: str) -> NoFlowError:
+    """The error for a value."""
+    return NoFlowError(f"{field} is not {expected}", f"{field} is {shorten(value)}, expected {expected}")
+
+
+def missing(field: str) -> NoFlowError:
+    """The error for a field that a record lacks."""
+    return NoFlowError(f"{field} is missing", f"{field} is missing, and a flow needs it")
+
+
+@lru_cache(maxsize=_CACHED_ADDRESSES)
+def _address(text: str) -> str:
+    return str(ip_address(text.partition("%")[0]))
+
+
+def address_of(field: str, value: object) -> str:
+    """An IP address in its usual short form, without a zone such as `%eth0`."""
+    if isinstance(value, str):
+        try:
+            return _address(value)
+        except ValueError:
+            pass
+    raise bad_value(field, value, "an IP address")
+
+
+def port_of(field: str, value: object) -> int:
+    """A port, as a number or as text; of ICMP also a type or a code."""
+    return whole_of(field, value, MAX_PORT)
+
+
+def count_of(field: str, value: object) -> int:
+    """A number of bytes or packets."""
+    return whole_of(field, value, MAX_COUNT)
+
+
+def whole_of(field: str, value: object, largest: int) -> int:
+    """A whole number from 0 to `largest`, as a number or as text."""
+    number = value
+    if type(value) is str:
+        number = int(value) if len(value) <= MAX_DIGITS and value.isdecimal() else None
+    elif type(value) is float:
+        number = int(value) if value.is_integer() else None
+    if type(number) is int and 0 <= number <= largest:
+        return number
+    raise bad_value(field, value, f"a whole number from 0 to {largest}")
+
+
+def time_of(field: str, value: object) -> float:
+    """A time in seconds since 1970: from seconds, milliseconds or ISO 8601. A time without a zone is UTC."""
+    number = _decimal(value)
+    if number is not None and number >= MIN_MILLISECONDS:
+        number /= 1000
+    if number is None and isinstance(value, str):
+        number = _from_iso(value)
+    if number is None or not 0 <= number < MAX_TIME_S:
+        raise bad_value(field, value, A_TIME)
+    return number
+
+
+def _from_iso(text: str) -> float | None:
+    try:
+        time = datetime.fromisoformat(text)
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _decimal(value: object) -> float | None:
+    if type(value) is not float:
+        if type(value) not in (int, str) or value == "":
+            return None
+        try:
+            value = float(value)  # type: ignore[arg-type]
+        except (ValueError, OverflowError):
+            return None
+    return value if math.isfinite(value) else None

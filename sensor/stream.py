@@ -1,0 +1,101 @@
+"""From the flows of any source to their 41 columns, in the order of their ends.
+
+flows, as they become known ──▶ in_order.py ──▶ kdd_record.py ──▶ windows/ ──▶ Sensed
+                                sorts late      own columns,      the other
+                                ones in         what is unknown   19 columns
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sensor.flow import Flow
+from sensor.kdd_record import KddRecord, record_of
+from sensor.windows.features import Columns, FeatureExtractor
+from sensor.windows.in_order import LATE_S, InOrder
+
+MAX_ICMP_FLOWS = 100_000
+"""ICMP flows whose last message is kept until the flow is over; beyond this number the oldest is forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sensed:
+    """A flow with its columns."""
+
+    flow: Flow
+    columns: Columns
+    unavailable: tuple[str, ...]
+    """Columns that the source cannot know. Their values in `columns` mean nothing."""
+    approximate: tuple[str, ...]
+    """Columns that the source knows only approximately."""
+
+
+class Stream:
+    """Computes the columns of the flows of one network. Memory and time for a flow stay the same.
+
+    Args:
+        late_s: a flow may become known this long after a flow that ended later.
+        extractor: the windows; the default is new ones.
+        is_live: flows come while they happen, so that time passes when none comes.
+    """
+
+    def __init__(
+        self, late_s: float = LATE_S, extractor: FeatureExtractor | None = None, *, is_live: bool = False
+    ) -> None:
+        self.extractor = extractor or FeatureExtractor()
+        self._in_order: InOrder[Flow] = InOrder(late_s)
+        self._is_live, self._fed_at_s = is_live, time.monotonic()
+        self._last_messages: dict[str, tuple[Columns, KddRecord]] = {}
+
+    @property
+    def late(self) -> int:
+        """Flows that came too late to be sorted in; the windows saw them later than they happened."""
+        return self._in_order.late
+
+    @property
+    def off(self) -> int:
+        """Flows whose clock was off by more than an hour; the windows saw them when they came."""
+        return self._in_order.off
+
+    @property
+    def early(self) -> int:
+        """Flows that did not wait for late ones, because too many were held."""
+        return self._in_order.early
+
+    @property
+    def set_back(self) -> int:
+        """Times that the clock jumped back by more than an hour; the windows then continue as if time had passed."""
+        return self._in_order.set_back
+
+    def feed(self, flows: Sequence[Flow]) -> Iterator[Sensed]:
+        """Add flows, and get those that no later one can precede any more. Live, call it with no flows too."""
+        for flow in flows:
+            for ended_s, ready in self._in_order.push(flow.ended_s, flow):
+                yield from self._sense(ready, ended_s)
+        if flows:
+            self._fed_at_s = time.monotonic()
+        elif self._is_live:
+            for ended_s, ready in self._in_order.idle(time.monotonic() - self._fed_at_s):
+                yield from self._sense(ready, ended_s)
+
+    def close(self) -> Iterator[Sensed]:
+        """Get the rest."""
+        for ended_s, ready in self._in_order.close():
+            yield from self._sense(ready, ended_s)
+
+    def _sense(self, flow: Flow, ended_s: float) -> Iterator[Sensed]:
+        if flow.has_messages and flow.uid in self._last_messages:
+            columns, record = self._last_messages.pop(flow.uid)
+            yield Sensed(flow, columns, record.unavailable, record.approximate)
+            return
+        record = record_of(flow, ended_s)
+        columns = self.extractor.observe(record.connection)
+        if not flow.message_of:
+            yield Sensed(flow, columns, record.unavailable, record.approximate)
+            return
+        self._last_messages.pop(flow.message_of, None)
+        self._last_messages[flow.message_of] = columns, record
+        if len(self._last_messages) > MAX_ICMP_FLOWS:
+            del self._last_messages[next(iter(self._last_messages))]

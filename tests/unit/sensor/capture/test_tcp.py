@@ -1,0 +1,208 @@
+"""TCP: the state at the end, bytes, history, direction and timers, as Zeek has them."""
+
+from __future__ import annotations
+
+import pytest
+
+from sensor.capture.write import ACK, RST, SYN, URG, tcp
+from tests.unit.sensor.capture.making import CLIENT, SECOND_NS, SERVER, Talk, followed, packet
+
+
+def talk() -> Talk:
+    return Talk()
+
+
+STATES = {
+    "S0": (Talk().up("S"), "S", (0, 0)),
+    "S1": (Talk().handshake().up("A", 10).down("A", 20), "ShADd", (10, 20)),
+    "SF": (Talk().handshake().up("A", 10).down("A", 20).up("FA").down("FA").up("A"), "ShADdFf", (10, 20)),
+    "REJ": (Talk().up("S").down("RA"), "Sr", (0, 0)),
+    "S2": (Talk().handshake().up("A", 10).down("A").up("FA").down("A"), "ShADaF", (10, 0)),
+    "S3": (Talk().handshake().down("A", 10).down("FA").up("A"), "ShAdf", (0, 10)),
+    "RSTO": (Talk().handshake().up("A", 10).down("A").up("R"), "ShADaR", (10, 0)),
+    "RSTR": (Talk().handshake().up("A", 10).down("R"), "ShADr", (10, 0)),
+    "RSTOS0": (Talk().up("S").up("R"), "SR", (0, 0)),
+    "RSTRH": (Talk(server_port=80).down("SA").down("R"), "^hr", (0, 0)),
+    "SH": (Talk().up("S").up("F"), "SF", (0, 0)),
+    "SHR": (Talk().down("SA").down("FA"), "^hf", (0, 0)),
+    "OTH": (Talk().up("A", 10).down("A", 10), "Dd", (10, 10)),
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_the_state_is_zeeks_conn_state(state: str) -> None:
+    made, history, sizes = STATES[state]
+    flow = made.flow()
+    assert (flow.state, flow.history, (flow.source_bytes, flow.destination_bytes)) == (state, history, sizes)
+
+
+def test_a_scan_with_fin_is_answered_with_a_reset() -> None:
+    """No SYN: the originator closed, the responder reset."""
+    assert Talk(server_port=1234).up("F").down("RA").flow().state == "RSTR"
+
+
+def test_a_normal_end_with_a_reset_after_both_fins_is_finished() -> None:
+    assert talk().handshake().up("FA").down("FA").up("R").flow().state == "SF"
+
+
+def test_a_fin_then_a_reset_then_the_other_fin_is_finished() -> None:
+    assert talk().handshake().up("FA").up("R").down("FA").flow().state == "SF"
+
+
+def test_a_retransmission_counts_once() -> None:
+    made = talk().handshake().up("A", 100, moves=False).up("A", 100, moves=False).up("A", 100).down("A")
+    flow = made.up("FA").down("FA").flow()
+    assert (flow.source_bytes, flow.source_packets, flow.history) == (100, 6, "ShADTaFf")
+
+
+def test_packets_that_the_capture_misses_count() -> None:
+    """Zeek counts sequence numbers, not packets. An ACK of what is missing makes it a gap."""
+    flow = talk().handshake().lose(1, 5000).down("A", 100).up("A").up("FA").down("FA").flow()
+    assert (flow.destination_bytes, flow.history) == (5100, "ShAdgFf")
+
+
+def test_packets_in_the_wrong_order_are_no_gap() -> None:
+    made = talk().handshake().up("A", 10).up("A", 10).down("A").up("FA").down("FA")
+    made.packets[3:5] = [
+        packet(0.04, made.packets[4].data),
+        packet(0.05, made.packets[3].data),
+    ]
+    flow = made.flow()
+    assert (flow.source_bytes, flow.state, flow.history) == (20, "SF", "ShADTaFf")
+
+
+def test_sequence_numbers_may_begin_again_at_0() -> None:
+    made = Talk(starts=(0xFFFFFF00, 0xFFFFFFFF)).handshake()
+    for _ in range(10):
+        made.up("A", 1000).down("A", 100)
+    flow = made.up("FA").down("FA").up("A").flow()
+    assert (flow.state, flow.source_bytes, flow.destination_bytes) == ("SF", 10_000, 1000)
+
+
+def test_more_than_four_gigabytes_are_counted() -> None:
+    made = talk().handshake()
+    for _ in range(5):
+        made.lose(0, 1_000_000_000).up("A", 1).down("A")
+    assert made.up("FA").down("FA").flow().source_bytes == 5_000_000_005
+
+
+def test_the_same_ports_again_are_another_connection() -> None:
+    first = talk().handshake().up("A", 10).up("FA").down("FA")
+    second = Talk(starts=(70_000, 80_000)).quiet(1).handshake().up("A", 20)
+    flows = followed([*first.packets, *second.packets])
+    assert [(flow.state, flow.source_bytes) for flow in flows] == [("SF", 10), ("S1", 20)]
+    assert len({flow.uid for flow in flows}) == 2
+
+
+def test_two_connections_at_the_same_time_have_ids_of_their_own() -> None:
+    """A SYN with another number in the same nanosecond."""
+    syns = [tcp(CLIENT, 1, SERVER, 80, flags=SYN, sequence=sequence) for sequence in (1, 70, 900)]
+    flows = followed([packet(0, syn) for syn in syns])
+    assert len({flow.uid for flow in flows}) == 3
+
+
+def test_a_connection_that_began_before_the_capture_is_turned_by_its_server_port() -> None:
+    """The server's packet is the first; port 80 is a likely server, port 40000 is none."""
+    flow = talk().down("A", 10).up("A", 5).flow()
+    assert (flow.source, flow.destination_port, flow.source_bytes, flow.destination_bytes) == (CLIENT, 80, 5, 10)
+    assert flow.history == "^dD"
+
+
+def test_without_a_likely_server_port_the_first_packet_tells_who_began() -> None:
+    flow = Talk(server_port=30_000).down("A", 10).up("A", 5).flow()
+    assert (flow.source, flow.source_port, flow.destination_port) == (SERVER, 30_000, 40_000)
+
+
+def test_an_answer_whose_syn_is_missing_is_turned_by_the_ack_after_it() -> None:
+    """No likely server port: a SYN with ACK may be a scan, until data or an ACK shows that it is none."""
+    flow = Talk(server_port=30_000).down("SA").up("A").up("A", 10).flow()
+    assert (flow.source, flow.destination_port, flow.history) == (CLIENT, 30_000, "^hAD")
+
+
+def test_a_syn_after_its_answer_is_in_the_wrong_order() -> None:
+    made = Talk(server_port=30_000).up("S").down("SA").up("A")
+    made.packets[:2] = [packet(0.01, made.packets[1].data), packet(0.02, made.packets[0].data)]
+    flow = made.flow()
+    assert (flow.source, flow.state) == (CLIENT, "S1")
+
+
+def test_a_host_that_talks_to_itself_has_one_side() -> None:
+    """KDD's `land`."""
+    syn = tcp(SERVER, 80, SERVER, 80, flags=SYN, sequence=5)
+    (flow,) = followed([packet(0, syn)])
+    assert (flow.source, flow.source_port) == (flow.destination, flow.destination_port)
+    assert flow.state == "S0"
+
+
+def test_urgent_packets_are_counted() -> None:
+    made = talk().handshake()
+    urgent = tcp(CLIENT, 40_000, SERVER, 80, flags=ACK | URG, sequence=1001, acknowledged=9001, data=b"!")
+    (flow,) = followed([*made.packets, packet(1, urgent), packet(2, urgent)])
+    assert flow.urgent == 2
+
+
+def test_damaged_options_do_not_hide_a_packet() -> None:
+    """Options that are cut off: the fixed part of the header is enough."""
+    syn = tcp(CLIENT, 1, SERVER, 80, flags=SYN, sequence=1, data=bytes(20))
+    whole = packet(0, syn[:32] + b"\xa0" + syn[33:])
+    (flow,) = followed([whole._replace(data=whole.data[:40])])
+    assert (flow.state, flow.source_bytes) == ("S0", 0)
+
+
+@pytest.mark.parametrize(
+    ("made", "pause_s", "ends"),
+    [
+        (Talk().up("S"), 5, True),  # tcp_attempt_delay
+        (Talk().up("S"), 4.9, False),
+        (Talk().handshake().up("FA").down("FA"), 5, True),  # tcp_close_delay
+        (Talk().handshake().up("FA").down("FA"), 4.9, False),
+        (Talk().handshake().up("R"), 5, True),  # RST: tcp_close_delay
+        (Talk().handshake().up("R"), 4.9, False),
+        (Talk().handshake(), 299, False),  # tcp_inactivity_timeout
+        (Talk().handshake(), 300, True),
+        (Talk(server_port=22).handshake(), 3599, False),  # port_inactivity_timeouts
+        (Talk(server_port=22).handshake(), 3600, True),
+        (Talk().handshake().up("FA").down("A"), 299, False),  # half closed: idle time
+        (Talk().up("S").up("F"), 20, True),  # one side closed, nothing of the other: tcp_connection_linger
+    ],
+)
+def test_a_connection_ends_when_its_timer_runs_out(made: Talk, pause_s: float, ends: bool) -> None:
+    """The next packet of the capture moves the clock: of this connection, with the timer over it is another one."""
+    at_ns = made.packets[-1].time_ns + round(pause_s * SECOND_NS)
+    source_port, server_port = made.ends[1], made.ends[3]
+    after = tcp(CLIENT, source_port, SERVER, server_port, flags=ACK, sequence=50_000, acknowledged=50_000)
+    flows = followed([*made.packets, packet(0, after)._replace(time_ns=at_ns)])
+    assert len(flows) == (2 if ends else 1)
+
+
+def test_a_syn_again_after_the_attempt_timed_out_is_another_attempt() -> None:
+    syn = tcp(CLIENT, 1, SERVER, 81, flags=SYN, sequence=1)
+    flows = followed([packet(at, syn) for at in (0, 1, 3, 7, 15)])
+    assert [(flow.state, flow.source_packets, flow.duration_s) for flow in flows] == [
+        ("S0", 3, 3.0),
+        ("S0", 1, 0.0),
+        ("S0", 1, 0.0),
+    ]
+
+
+def test_packets_after_the_end_do_not_make_it_longer() -> None:
+    made = talk().handshake().up("FA").down("FA")
+    ended = made.packets[-1].time_ns - made.packets[0].time_ns
+    flow = made.up("A", after_s=1).down("A", after_s=1).flow()
+    assert flow.duration_s == ended / 1e9
+    assert flow.source_packets == 4
+
+
+def test_the_end_waits_for_data_that_is_missing_before_it() -> None:
+    """A FIN whose data is not complete: packets make the connection longer until the data is acknowledged."""
+    made = talk().handshake().up("FA").lose(1, 100).down("FA")
+    old = tcp(CLIENT, 40_000, SERVER, 80, flags=ACK, sequence=1002, acknowledged=9001)
+    acks = tcp(CLIENT, 40_000, SERVER, 80, flags=ACK, sequence=1002, acknowledged=9102)
+    (flow,) = followed([*made.packets, packet(2, old), packet(3, acks), packet(4, acks)])
+    assert flow.duration_s == pytest.approx(2.99)  # the ACK of all data closes it; what comes later does not count
+
+
+def test_a_reset_of_an_unknown_connection_is_turned_to_its_server() -> None:
+    reset = tcp(SERVER, 80, CLIENT, 40_000, flags=RST | ACK)
+    (flow,) = followed([packet(0, reset)])
+    assert (flow.state, flow.source) == ("RSTRH", CLIENT)
