@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
 
-from contract.artifact.profile import profile_problems
 from contract.artifact.task_rules import DATE_PARTS, input_problems, task_problems
 from contract.artifact.text import text_problem
 from contract.documents.fields import BY_NAME, DERIVED_FROM_KDD, RESERVED
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
 
 SHARES_TOLERANCE = 1e-3
 """Shares are rounded; their sum may exceed 1 by this much."""
+MAX_EDGES = 64
+"""Largest number of inner edges of a profile. Bins cost time at every page; a profile of quantiles has about ten."""
 MAX_FIELD_DEPTH = 16
 """Largest depth of a field. Engines stop at 20 objects, and rejected values are stored two levels deeper."""
 
@@ -287,3 +288,29 @@ def _link_problems(label: Label) -> Iterator[str]:
     for link in (technique.reference, technique.sub_reference, technique.tactic.reference):
         if link and (not link.startswith(("https://", "http://")) or text_problem(link, longest=2048)):
             yield f"label {label.name!r}: `reference` is {link!r}; write an address that begins with https://"
+
+
+def profile_problems(edges: Sequence[float], shares: Sequence[float], *, tolerance: float) -> list[str]:
+    """The problems of a float feature's profile, one sentence each; empty if there is no profile.
+
+        edges   e0 < e1 < ... < ek          shares, one more than edges, sum 1
+        bins    (-inf, e0]  (e0, e1]  ...  (ek, inf)
+
+    Args:
+        edges: inner edges of the bins.
+        shares: shares of the bins.
+        tolerance: how far the sum of the shares may be from 1, because they are rounded.
+    """
+    if not edges and not shares:
+        return []
+    problems = []
+    if any(low >= high for low, high in pairwise(edges)):
+        problems.append("`profile_edges` are not ascending; write each edge once, the smallest first")
+    if not 1 <= len(edges) <= MAX_EDGES or len(shares) != len(edges) + 1:
+        problems.append(
+            f"the profile has {len(edges)} edges and {len(shares)} shares, "
+            f"expected 1 to {MAX_EDGES} edges and one share more"
+        )
+    if any(not 0.0 <= share <= 1.0 for share in shares) or abs(sum(shares) - 1.0) > tolerance:
+        problems.append("`profile_shares` do not sum to 1; write the share of the rows in each bin")
+    return problems

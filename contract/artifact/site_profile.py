@@ -9,6 +9,7 @@ values that training never saw, and the harmless values of explanations stay (do
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from contract.artifact.contract import Feature, ModelContract
 from contract.artifact.from_json import feature_of
 from contract.artifact.json_reader import MAX_BYTES, JsonObject, parse, raise_problems
 from contract.artifact.rules import usual_values_problems
+from contract.artifact.to_json import feature_to_dict
 from contract.errors import ArtifactError, shorten
 from contract.files import open_regular
 
@@ -50,6 +52,12 @@ class SiteProfile:
     """Name, field, kind and usual values of each feature; nothing else."""
     sha256: str = ""
     """SHA-256 of the file, in hex; empty before it is written."""
+
+    def to_json(self) -> str:
+        """The text of the file."""
+        kept = [{k: v for k, v in feature_to_dict(f).items() if k in _FEATURE_KEYS} for f in self.features]
+        data = {"format": FORMAT, **{key: getattr(self, key) for key in _KEYS[1:-1]}, "features": kept}
+        return json.dumps(data, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
     def over(self, contract: ModelContract) -> ModelContract:
         """The contract with the site's usual values. It only describes: the graph was trained with the other ones.

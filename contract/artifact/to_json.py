@@ -14,7 +14,7 @@ FEATURE_KEYS_2 = ("reads", "origin", "missing", "missing_value")
 
 def contract_to_dict(contract: ModelContract) -> dict[str, Any]:
     """The contract as plain JSON values."""
-    features = [_feature_to_dict(feature) for feature in contract.features]
+    features = [feature_to_dict(feature) for feature in contract.features]
     labels = [_label_to_dict(label) for label in contract.labels]
     new = _changed(contract, CONTRACT_KEYS_2)
     is_2 = (
@@ -49,7 +49,8 @@ def _plain(value: Any) -> Any:
     return asdict(value) if isinstance(value, ValueOutput | ScoreOutput) else value
 
 
-def _feature_to_dict(feature: Feature) -> dict[str, Any]:
+def feature_to_dict(feature: Feature) -> dict[str, Any]:
+    """One feature as plain JSON values."""
     data: dict[str, Any] = {"name": feature.name, "field": feature.field, "kind": feature.kind}
     if feature.kind == "string":
         data["vocabulary"] = list(feature.vocabulary)

@@ -18,6 +18,7 @@ Kind = Literal["keyword", "long", "float", "date", "ip", "boolean", "object"]
 PENDING, ENRICHED, FAILED = "pending", "enriched", "failed"
 STATUS = "oversight.status"
 TRUTH = "oversight.truth.label"
+UNAVAILABLE, APPROXIMATE = "oversight.sensor.unavailable", "oversight.sensor.approximate"
 PREDICTED_LABEL = "oversight.prediction.label"
 MODEL_ID, MODEL_VERSION = "oversight.model.id", "oversight.model.version"
 
@@ -91,7 +92,7 @@ DERIVED_FROM_KDD = frozenset(
         "destination.bytes",
     }
 )
-"""Fields that the pipelines also write if a model reads columns of KDD Cup 99."""
+"""Fields that the pipelines also write if a model reads columns of KDD Cup 99 and the line does not bring them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,9 @@ FIELDS: tuple[Field, ...] = (
     Field("event.type", "keyword", "from the contract: connection, and on an alert info too"),
     Field("event.module", "keyword", "oversight"),
     Field("event.dataset", "keyword", "oversight.connection"),
+    Field("event.id", "keyword", "the source's own id of the record, such as Zeek's uid"),
+    Field("event.start", "date", "first packet"),
+    Field("event.end", "date", "last packet"),
     Field("event.duration", "long", "length of the connection in nanoseconds"),
     Field("event.severity", "long", "0 for a normal connection, else 21 low, 47 medium, 73 high, 99 critical"),
     Field("event.risk_score", "float", "0 to 100: the severity weighted by the probability"),
@@ -130,12 +134,18 @@ FIELDS: tuple[Field, ...] = (
     Field("source.ip", "ip", "address that opened the connection"),
     Field("source.port", "long", "its port"),
     Field("source.bytes", "long", "bytes from source to destination"),
+    Field("source.packets", "long", "packets from source to destination"),
     Field("destination.ip", "ip", "address that was connected to"),
     Field("destination.port", "long", "its port"),
     Field("destination.bytes", "long", "bytes from destination to source"),
+    Field("destination.packets", "long", "packets from destination to source"),
     Field("network.transport", "keyword", "tcp, udp or icmp"),
-    Field("network.protocol", "keyword", "KDD's service: http, smtp, domain_u ..."),
+    Field(
+        "network.protocol", "keyword", "application protocol as the sensor names it, else KDD's service: http, domain_u"
+    ),
     Field("network.bytes", "long", "bytes in both directions"),
+    Field("network.packets", "long", "packets in both directions"),
+    Field("network.community_id", "keyword", "hash of addresses, ports and protocol; other tools give the same one"),
     Field("log.file.path", "keyword", "file that the line came from"),
     Field("log.offset", "long", "where in that file the line begins, in bytes"),
     Field(
@@ -210,6 +220,8 @@ FIELDS: tuple[Field, ...] = (
     Field("oversight.feedback.comment", "keyword", "why"),
     Field("oversight.feedback.by", "keyword", "who"),
     Field("oversight.feedback.at", "date", "when"),
+    Field(UNAVAILABLE, "keyword", "columns of KDD Cup 99 that the source of the record cannot know"),
+    Field(APPROXIMATE, "keyword", "columns that the source knows only approximately"),
     Field("oversight.original.base64", "object", "the raw bytes, if they were not UTF-8"),
     Field("oversight.shipped", "object", "what a shipper sent under names that only Oversight writes"),
     Field("oversight.rejected", "object", "values that the mapping does not accept"),

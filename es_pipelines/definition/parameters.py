@@ -16,7 +16,16 @@ from typing import Any
 from contract.artifact.contract import Feature, ModelContract
 from contract.artifact.json_reader import FLOAT_MAX
 from contract.documents.datasets import CONNECTION, event_dataset, resource_name
-from contract.documents.fields import ALERT_ROOT, ECS_VERSION, FIELDS, SHIPPED_FIELDS, stream_name
+from contract.documents.fields import (
+    ALERT_ROOT,
+    APPROXIMATE,
+    DERIVED_FROM_KDD,
+    ECS_VERSION,
+    FIELDS,
+    SHIPPED_FIELDS,
+    UNAVAILABLE,
+    stream_name,
+)
 from contract.kdd99.columns import COLUMNS, field_of
 from contract.kdd99.labels import DIFFICULTY, DIFFICULTY_NAMES, LABEL, known_labels
 from contract.values import END_MS, FIRST_MS, LARGEST_WHOLE
@@ -65,8 +74,8 @@ DERIVED = (
 )
 """Fields that the pipelines set. What a shipper sends under these names goes to `oversight.shipped.*`."""
 
-KEPT = ("oversight.truth.label", "oversight.original.base64")
-"""The incoming fields below `oversight.*` that are always kept."""
+KEPT = ("oversight.truth.label", "oversight.original.base64", UNAVAILABLE, APPROXIMATE)
+"""The incoming fields below `oversight.*` that are always kept: texts and lists of texts."""
 
 KEPT_OF_COPIES = ("shipped",)
 """Also kept below `oversight.*` if a copy of one of our documents arrives as a new document."""
@@ -249,6 +258,7 @@ def parameters(contract: ModelContract, namespace: str, *, data_streams: bool) -
             "difficulty": DIFFICULTY,
             "ours": path_set([*SHIPPED_FIELDS, *DERIVED]),
             "constants": path_set(f"{path}={value}" for path, value in constants.items()),
+            "of_line": path_set(DERIVED_FROM_KDD),
             "kept": path_set(KEPT),
             "kept_when_stored": path_set(KEPT_WHEN_STORED),
             "kept_of_copies": path_set(KEPT_OF_COPIES),

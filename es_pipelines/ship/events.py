@@ -68,6 +68,19 @@ class Identity:
             not self.host or host in (None, self.host)
         )
 
+    def is_line(self, stored: str | None, line: Line) -> bool:
+        """Whether a stored event under a line's id is that line."""
+        return stored == text_of(line.content)[0]
+
+    def fields(self, line: Line) -> dict[str, Any]:
+        """The fields that say where a line came from."""
+        fields: dict[str, Any] = {
+            "user": {"id": self.user},
+            "observer": {"name": self.observer},
+            "log": {"file": {"path": self.path}, "offset": line.offset},
+        }
+        return {**fields, "host": {"name": self.host}} if self.host else fields
+
 
 def _id(of_file: Any, line: Line) -> str:
     digest = of_file.copy()
@@ -97,7 +110,7 @@ def event_of(identity: Identity, line: Line, row: Row | None = None) -> Event:
     if row.kind is not LineKind.EVENT:
         return Event(identity.id_of(line), line, b"", row)
     message, is_text = text_of(line.content)
-    document = _where_from(identity, line)
+    document = identity.fields(line)
     document["message"] = message
     if row.csv_fields is not None:
         document["csv"] = row.csv_fields
@@ -138,7 +151,7 @@ def failed_documents(
         "error": {"type": REFUSED, "message": f"Elasticsearch refused the event: {reason}"},
         "oversight": {"status": FAILED},
     }
-    full = {**least, **_where_from(identity, line)}
+    full = {**least, **identity.fields(line)}
     full["event"] = {
         **event,
         "module": MODULE,
@@ -158,15 +171,6 @@ def failed_documents(
 def path_text(path: str | Path) -> str:
     r"""A path as text that JSON can hold, with invalid UTF-8 bytes as `\xNN`."""
     return os.fsencode(path).decode(errors="backslashreplace")
-
-
-def _where_from(identity: Identity, line: Line) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        "user": {"id": identity.user},
-        "observer": {"name": identity.observer},
-        "log": {"file": {"path": identity.path}, "offset": line.offset},
-    }
-    return {**fields, "host": {"name": identity.host}} if identity.host else fields
 
 
 def _raw_bytes(line: Line) -> dict[str, Any]:

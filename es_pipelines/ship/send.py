@@ -30,7 +30,7 @@ from contract.documents.fields import NO_PIPELINE
 from contract.errors import EngineUnavailableError, InputError, SettingsError
 from es_pipelines.reading.header import NETWORK
 from es_pipelines.ship import target as ship_target
-from es_pipelines.ship.events import Event, Identity, failed_documents, text_of
+from es_pipelines.ship.events import Event, Identity, failed_documents
 from es_pipelines.ship.report import EventOutcome
 
 RETRY_STATUSES = frozenset({429, 502, 503, 504})
@@ -263,7 +263,7 @@ def _is_ours(event: Event, found: Iterable[ship_target.StoredLine], identity: Id
     """
     ours = False
     for stored in found:
-        if stored.original != text_of(event.line.content)[0]:
+        if not identity.is_line(stored.original, event.line):
             raise _not_the_line(event, identity, "line")
         ours = ours or identity.is_of(stored.path, stored.host)
     return ours

@@ -78,8 +78,8 @@ def stored(es: Elasticsearch, stream: str) -> list[dict[str, Any]]:
 
 
 def place_of(document: dict[str, Any]) -> tuple[str, int]:
-    """Path and offset of a document."""
-    return document["log"]["file"]["path"], document["log"]["offset"]
+    """Path and offset of a document; a record of a sensor has no offset."""
+    return document["log"]["file"]["path"], document["log"].get("offset", 0)
 
 
 def originals(es: Elasticsearch, stream: str) -> list[str]:

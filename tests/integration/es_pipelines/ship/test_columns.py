@@ -16,9 +16,9 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from contract.kdd99.columns import COLUMNS
+from es_pipelines.ship.arriving.stdin import ship_stream
 from es_pipelines.ship.follow import follow
 from es_pipelines.ship.shipper import ShipConfig, ship
-from es_pipelines.ship.stdin import ship_stream
 from tests.integration.es_pipelines.ship.conftest import place_of, stored
 from tests.integration.es_pipelines.ship.test_stream import full_pipe
 from tests.waiting import WAIT_S, until

@@ -14,8 +14,8 @@ from elasticsearch import Elasticsearch
 
 from contract.errors import InputError
 from es_pipelines.settings import ShipSettings
+from es_pipelines.ship.arriving.stdin import ship_stream
 from es_pipelines.ship.shipper import Progress, ShipConfig
-from es_pipelines.ship.stdin import ship_stream
 from tests.integration.es_pipelines.ship.conftest import originals, stored
 from tests.integration.es_pipelines.ship.test_follow import lines_of
 from tests.integration.es_pipelines.ship.wire import Proxy

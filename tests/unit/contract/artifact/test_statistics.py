@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from contract.artifact.profile import profile_problems
+from contract.artifact.rules import profile_problems
 from contract.artifact.statistics import PARTS, profile
 
 
