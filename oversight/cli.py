@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "oversight.commands.provision",
         "Create or update pipelines, templates and the stream in Elasticsearch.",
     ),
+    "sense": ("oversight.commands.sense", "Ship the connections that Zeek, Suricata, a capture or an index has."),
     "ship": ("oversight.commands.ship", "Send files of raw events to Elasticsearch."),
     "simulate": ("oversight.commands.simulate", "Simulate network traffic and write or ship its raw events."),
     "serve": ("oversight.commands.serve", "Run the enrich service: answer prediction requests over HTTP."),

@@ -30,6 +30,8 @@ MAX_ROWS = 100
 """Largest sample of one page, evenly spread. Rows of small pages wait until this many can be counted at once."""
 LEAST_SHARE = 1e-4
 """An empty bin counts as this share, since 0 has no logarithm."""
+MOVED, NOT_AS_LEARNED = 0.1, 0.25
+"""Below the first PSI nothing moved; above the second the feature is no longer what the model learned."""
 RARE_SHARE = 0.01
 """Words with a smaller share share one bin."""
 

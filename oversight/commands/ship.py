@@ -19,9 +19,9 @@ from es_pipelines.dry_run.inspect_file import DryRun
 from es_pipelines.reading.header import DELIMITER_NAMES, KDD, KnownColumns
 from es_pipelines.reading.open_file import check
 from es_pipelines.settings import ShipSettings
+from es_pipelines.ship.arriving.stdin import STDIN, ship_stream
 from es_pipelines.ship.follow import follow
 from es_pipelines.ship.shipper import ShipConfig, ShipReport, ship
-from es_pipelines.ship.stdin import STDIN, ship_stream
 from oversight import tables
 from oversight.client.cluster import connect
 from oversight.commands import ship_dry_run

@@ -1,0 +1,203 @@
+"""Connections that a site records already, from its logs, its captures and its index to predictions on each of them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+from elasticsearch.helpers import scan
+
+from benchmarks.es_pipelines.removal import remove
+from contract.documents.fields import stream_name
+from contract.shipped_models import shipped_path
+from tests.acceptance.commands import Terminal
+from tests.servers import enrich_service
+
+FLOW_MODEL = "kdd99-flow"
+BEGIN_S = 1_772_600_000.0
+ATTACKER, VICTIM = "192.0.2.66", "198.51.100.7"
+FLOOD, PAGES = 300, 60
+
+
+@pytest.fixture(scope="module")
+def flow_url() -> Iterator[str]:
+    """Address of a service with the model that needs what a flow log has."""
+    with enrich_service(shipped_path(FLOW_MODEL)) as url:
+        yield url
+
+
+@pytest.fixture
+def site(terminal: Terminal, es: Elasticsearch, namespace: str, flow_url: str) -> Iterator[Terminal]:
+    """A site that provisioned the model of flows."""
+    settings = {"OVERSIGHT_MODEL": FLOW_MODEL, "OVERSIGHT_ENRICH_URL": flow_url}
+    site = Terminal(terminal.folder, {**terminal.settings, **settings})
+    assert site.type("provision").returncode == 0
+    yield site
+    remove(es, namespace, "flow")
+
+
+def record(number: int, at_s: float, **values: Any) -> str:
+    """A line of Zeek's conn.log in JSON."""
+    found = {
+        "ts": round(at_s, 6),
+        "uid": f"C{number:017}",
+        "id.orig_h": "198.51.100.20",
+        "id.orig_p": 40_000 + number % 20_000,
+        "id.resp_h": "203.0.113.80",
+        "id.resp_p": 80,
+        "proto": "tcp",
+        "service": "http",
+        "duration": 0.2,
+        "orig_bytes": 230,
+        "resp_bytes": 4_000,
+        "conn_state": "SF",
+        "history": "ShADadFf",
+        "orig_pkts": 6,
+        "orig_ip_bytes": 550,
+        "resp_pkts": 7,
+        "resp_ip_bytes": 4_380,
+    }
+    return json.dumps({name: value for name, value in (found | values).items() if value is not None})
+
+
+def conn_log() -> list[str]:
+    """Pages from a web site for a minute, then a flood of SYNs."""
+    pages = [record(number, BEGIN_S + number) for number in range(PAGES)]
+    syn: dict[str, Any] = {"service": None, "duration": None, "orig_bytes": None, "resp_bytes": None, "history": "S"}
+    syn |= {"id.orig_h": ATTACKER, "id.resp_h": VICTIM, "conn_state": "S0", "id.resp_p": 23}
+    syn |= {"orig_pkts": 1, "orig_ip_bytes": 40, "resp_pkts": 0, "resp_ip_bytes": 0}
+    return pages + [record(1_000 + n, BEGIN_S + 90 + n / 250, **syn) for n in range(FLOOD)]
+
+
+def documents(es: Elasticsearch, namespace: str) -> list[dict[str, Any]]:
+    """Everything in the site's stream, in the order of the records' ends."""
+    stream = stream_name(namespace, "flow")
+    es.indices.refresh(index=stream)
+    found = [hit["_source"] for hit in scan(es, index=stream)]
+    return sorted(found, key=lambda document: (document["event"]["end"], document["event"]["id"]))
+
+
+def test_each_connection_of_a_log_gets_a_prediction_and_shows_its_machines(
+    site: Terminal, es: Elasticsearch, namespace: str
+) -> None:
+    (site.folder / "conn.log").write_text("\n".join(conn_log()) + "\n", encoding="utf-8")
+    shipped = site.json("sense", "--zeek", "conn.log", "--observer", "gate")
+    assert (shipped["stored"], shipped["refused"], shipped["late"]) == (FLOOD + PAGES, 0, 0)
+    assert site.type("watch", "--once").returncode == 0
+
+    found = documents(es, namespace)
+    assert Counter(document["oversight"]["status"] for document in found) == {"enriched": FLOOD + PAGES}
+    flood = [document for document in found if document["source"]["ip"] == ATTACKER]
+    labels = Counter(document["oversight"]["prediction"]["label"] for document in flood)
+    assert labels["neptune"] > FLOOD * 0.9, labels
+    last = flood[-1]
+    assert last["destination"] == {"ip": VICTIM, "port": 23, "bytes": 0, "packets": 0}
+    assert last["observer"]["name"] == "gate"
+    assert last["network"]["community_id"].startswith("1:")
+    assert last["event"]["id"] == f"C{1_000 + FLOOD - 1:017}"
+    assert last["kdd99"]["count"] == last["kdd99"]["srv_count"] == FLOOD
+    assert {"wrong_fragment", "urgent", "hot"} <= set(last["oversight"]["sensor"]["unavailable"])
+    assert not {"wrong_fragment", "urgent", "hot"} & set(last["kdd99"])
+    page = next(document for document in found if document["source"]["ip"] != ATTACKER)
+    assert page["event"]["duration"] == 200_000_000
+    assert page["network"]["protocol"] == "http"
+    assert (page["source"]["bytes"], page["destination"]["bytes"], page["network"]["bytes"]) == (230, 4_000, 4_230)
+    assert "user" not in page
+
+
+def test_the_same_records_are_stored_once_whatever_was_rotated_in_between(
+    site: Terminal, es: Elasticsearch, namespace: str
+) -> None:
+    lines = conn_log()
+    log = site.folder / "conn.log"
+    log.write_text("\n".join(lines[:50]) + "\n", encoding="utf-8")
+    assert site.json("sense", "--zeek", "conn.log")["stored"] == 50
+    log.rename(site.folder / "conn.1.log")
+    log.write_text("\n".join(lines[50:]) + "\n", encoding="utf-8")
+    again = site.json("sense", "--zeek", "conn.log", "conn.1.log")
+    assert (again["stored"], again["already_there"]) == (len(lines) - 50, 50)
+    alone = site.json("sense", "--zeek", "conn.log")  # its windows begin empty: the same records all the same
+    assert (alone["stored"], alone["already_there"]) == (0, len(lines) - 50)
+    assert len(documents(es, namespace)) == len(lines)
+
+
+def test_a_model_that_needs_more_than_the_source_knows_is_refused_before_the_first_record(
+    terminal: Terminal, es: Elasticsearch, namespace: str
+) -> None:
+    assert terminal.type("provision").returncode == 0
+    (terminal.folder / "conn.log").write_text("\n".join(conn_log()) + "\n", encoding="utf-8")
+    done = terminal.type("sense", "--zeek", "conn.log")
+    assert done.returncode == 64, done.stdout + done.stderr
+    for word in ("conn.log", "kdd99-mlp", "wrong_fragment", "logged_in", "OVERSIGHT_MODEL=kdd99-flow", "provision"):
+        assert word in done.stderr
+    es.indices.refresh(index=stream_name(namespace), ignore_unavailable=True)
+    assert es.count(index=stream_name(namespace), ignore_unavailable=True)["count"] == 0
+
+
+def test_lines_are_what_is_stored_and_a_record_is_explained(site: Terminal, es: Elasticsearch, namespace: str) -> None:
+    (site.folder / "conn.log").write_text("\n".join(conn_log()) + "\n", encoding="utf-8")
+    assert site.json("sense", "--zeek", "conn.log", "--output", "records.jsonl")["records"] == FLOOD + PAGES
+    lines = (site.folder / "records.jsonl").read_text(encoding="utf-8").splitlines()
+    assert site.json("sense", "--zeek", "conn.log")["stored"] == FLOOD + PAGES
+    assert sorted(lines) == sorted(document["event"]["original"] for document in documents(es, namespace))
+
+    uid = json.loads(lines[-1])["event"]["id"]
+    explained = site.json("sense", "--zeek", "conn.log", "--explain", uid)
+    recent = explained["windows"][0]
+    assert recent["columns"]["count"] == len(recent["connections"]) == FLOOD
+    text = site.type("sense", "--zeek", "conn.log", "--explain", uid).stdout
+    assert f"{ATTACKER}:" in text
+    assert "count 300" in text
+    missing = site.type("sense", "--zeek", "conn.log", "--explain", "Cnone")
+    assert (missing.returncode, "Cnone" in missing.stderr) == (1, True)
+
+
+def test_documents_of_an_index_become_records(site: Terminal, es: Elasticsearch, namespace: str) -> None:
+    index = f"flows-{namespace}"
+    for number in range(3):
+        es.index(
+            index=index,
+            id=f"d{number}",
+            document={
+                "@timestamp": f"2026-03-04T05:06:{number:02}.000Z",
+                "event": {
+                    "start": f"2026-03-04T05:06:{number:02}.000Z",
+                    "end": f"2026-03-04T05:06:{number + 5:02}.000Z",
+                },
+                "source": {"ip": "192.0.2.1", "port": 40_000 + number, "bytes": 500, "packets": 5},
+                "destination": {"ip": "198.51.100.2", "port": 53, "bytes": 900, "packets": 4},
+                "network": {"transport": "udp"},
+            },
+        )
+    es.index(index=index, id="odd", document={"message": "no flow"}, refresh=True)
+    try:
+        shipped = site.json("sense", "--index", index)
+        assert shipped["stored"] == 3
+        assert len(shipped["notes"]) == 1
+        again = site.json("sense", "--index", index)
+        assert (again["stored"], again["already_there"]) == (0, 3)
+    finally:
+        es.options(ignore_status=404).indices.delete(index=index)
+    assert {document["destination"]["ip"] for document in documents(es, namespace)} == {"198.51.100.2"}
+
+
+def test_wrong_use_is_one_line(tmp_path: Path) -> None:
+    user = Terminal(tmp_path, {})
+    (tmp_path / "conn.log").write_text("\n".join(conn_log()) + "\n", encoding="utf-8")
+    for words, says in (
+        (("conn.log",), "--zeek"),
+        (("--zeek",), "--zeek needs files"),
+        (("--zeek", "conn.log", "--index", "x"), "one source"),
+        (("--pcap", "conn.log", "--follow"), "--follow is for"),
+    ):
+        done = user.type("sense", *words)
+        assert done.returncode == 2, done.stderr
+        assert says in done.stderr
+    missing = user.type("sense", "--zeek", "missing.log", "--output", "-")
+    assert missing.returncode == 1
+    assert "missing.log" in missing.stderr
