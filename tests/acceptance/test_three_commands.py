@@ -106,4 +106,8 @@ def test_events_that_arrive_while_the_service_is_down_are_predicted_when_it_is_b
     finally:
         watcher.terminate()
         assert watcher.wait(WAIT_S) == 0
-    assert len(_documents(es, stream)) == shipped
+    found = [hit["_source"] for hit in _documents(es, stream)]
+    assert len(found) == shipped
+    for document in found:
+        assert {"ip"} <= document["source"].keys() & document["destination"].keys(), "who talked to whom is stored"
+        assert isinstance(document["source"].get("port", 0), int)
