@@ -25,7 +25,7 @@ MACHINES = (
     Column(field=SOURCE, title="Source", width=110, optional=True),
     Column(field=DESTINATION, title="Destination", width=110, optional=True),
 )
-NO_ADDRESSES = "KDD's own files have no addresses; simulated traffic, Zeek's logs and ECS documents have them"
+NO_ADDRESSES = "KDD's own files have no addresses; `oversight sense`, simulated traffic and ECS documents bring them"
 PROBABILITY = Column(field="oversight.prediction.probability", title="Probability", width=100)
 SEVERITY_FIELD = "event.severity"
 ALERT = Is("event.kind", "alert")

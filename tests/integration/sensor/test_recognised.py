@@ -31,7 +31,7 @@ def test_scans_and_floods_are_recognised(found: Verdicts, scenario: str) -> None
 
 
 def test_the_first_pings_of_nmap_look_like_ipsweep_and_the_rest_is_recognised(found: Verdicts) -> None:
-    """One ping a host is all that a sensor has seen by then. No ping is taken for people's work."""
+    """By then a sensor has seen one ping a host, as of ipsweep. No ping is taken for people's work."""
     assert share(found, "nmap, icmp", "nmap") >= 0.25
     assert share(found, "nmap, icmp", "nmap") + share(found, "nmap, icmp", "ipsweep") == 1.0
     assert share(found, "nmap, udp", "nmap") >= 0.9
