@@ -48,7 +48,7 @@ from es_pipelines.ship.files import (
 from es_pipelines.ship.in_flight import RateLimit, in_order
 from es_pipelines.ship.registry import Entry, Registry
 from es_pipelines.ship.report import EventOutcome, FileReport, Progress, ShipReport, note
-from es_pipelines.ship.send import Sender, with_own_id
+from es_pipelines.ship.send import Sender
 from es_pipelines.ship.usable_rows import UsableFiles
 
 __all__ = ["FileReport", "Progress", "ShipConfig", "ShipReport", "Shipper", "session", "ship"]
@@ -319,7 +319,7 @@ class Shipper:
         """Settle each event of a batch. Looks up events in doubt before sending them."""
         batch, in_doubt = work
         if not self.sender.may_read:
-            batch = [with_own_id(event, identity) for event in batch]
+            batch = [event._replace(id=identity.own_id_of(event.line)) for event in batch]
         events = [event for event in batch if event.row.kind is LineKind.EVENT]
         if in_doubt and events:
             outcomes = self.sender.deliver_missing(self.sender.find_stored(events, identity), identity)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from elasticsearch import AuthorizationException, Elasticsearch, NotFoundError
 from werkzeug.datastructures import MultiDict
@@ -27,6 +28,7 @@ from contract.model_summary import MODEL_META, ModelSummary
 from es_pipelines.security.keys import make_key, missing_privileges, valid_keys
 from es_pipelines.security.own_privileges import own_privileges
 from es_pipelines.security.roles import MAIN, PARTS, privileges, role_body, role_name
+from es_pipelines.ship.arriving.records import ship_records
 from es_pipelines.ship.shipper import ShipConfig, ship
 from es_pipelines.ship.target import provisioned_model
 from tests import warm
@@ -152,7 +154,12 @@ def test_a_shipper_without_read_privilege_ships_each_line_once_and_warns_of_dupl
         ):
             report = ship(es, [file], ShipConfig(STREAM, tmp_path / state, host=host))
             assert (report.stored, report.already_there, report.refused) == (stored, there, 0), state
-    assert len(place.all()) == before + 60
+        records = [orjson.dumps({"event": {"id": f"C{number}"}}) for number in range(5)]
+        for stored, there in ((5, 0), (0, 5)):
+            config = ShipConfig(STREAM, tmp_path / "records", observer="gate")
+            report = ship_records(es, [records], config, path="conn.log")
+            assert (report.stored, report.already_there, report.refused) == (stored, there, 0)
+    assert len(place.all()) == before + 65
     assert f"may not read {STREAM}" in caplog.text
     assert "stored twice if the response to its request" in caplog.text
     admin.security.invalidate_api_key(ids=[key["id"]])
