@@ -187,6 +187,8 @@ def _report(source: Source, arriving: Iterator[Sequence[Sensed]], profile: Path 
         click.echo("oversight: recording one hour of traffic; Ctrl-C reports on what there is until then", err=True)
     sensed = chain.from_iterable(arriving)
     report(sensed, model, source=source.name, profile=profile, as_json=as_json)
+    for note in source.notes():
+        click.echo(one_line(note), err=True)
 
 
 def _lines(arriving: Iterator[Sequence[Sensed]], observer: str) -> Iterator[Sequence[bytes]]:

@@ -33,6 +33,8 @@ WIDTH = 116
 MOST_FEATURES = 5
 MOST_LABELS = 6
 MOST_SERVICES = 3
+MOST_LETTERS = 30
+"""Of the name of a source: the line with it has 90 more."""
 FEWEST_OF_SERVICE = 20
 """With fewer connections, a share of a service means little."""
 
@@ -111,7 +113,7 @@ def _text(hour: Hour, moved: list[Moved], artifact: Artifact, source: str, profi
     contract = artifact.contract
     length = "the first hour" if hour.is_whole else "everything, less than an hour"
     times = f"{in_seconds(hour.since_s)} to {in_seconds(hour.until_s)}"
-    yield f"{hour.connections:,} connections of {source} ({length}: {times})"
+    yield f"{hour.connections:,} connections of {_short(source)} ({length}: {times})"
     yield f"model {contract.name} {artifact.version[:VERSION_DIGITS]}, trained on {trained_on(contract)}"
     if hour.predicted < hour.connections:
         why = hour.first_error.partition(";")[0]
@@ -181,6 +183,11 @@ def _drift(hour: Hour, moved: list[Moved]) -> Iterator[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for name, psi, training, here in rows:
         yield f"  {name:<{widths[0]}}  {psi:>{widths[1]}}  {training:<{widths[2]}}  {here}"
+
+
+def _short(source: str) -> str:
+    """The name of a source; of many files the first ones."""
+    return source if len(source) <= MOST_LETTERS else f"{source[: MOST_LETTERS - 1]}…"
 
 
 def _share(part: int, whole: int) -> str:

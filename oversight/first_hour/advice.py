@@ -9,7 +9,7 @@ from pathlib import Path
 from contract import hints
 from contract.artifact.contract import ModelContract
 from contract.kdd99.columns import TRAINING_SHA256
-from enrich_service.predict.drift import NOT_AS_LEARNED
+from enrich_service.predict.drift import MIN_DOCUMENTS, NOT_AS_LEARNED
 from oversight.first_hour.hour import Hour
 from oversight.first_hour.usual import Moved
 from training.data.feature_sets import command_options
@@ -55,10 +55,12 @@ def advice(hour: Hour, moved: list[Moved], contract: ModelContract, profile: Pat
         contract: the model's contract.
         profile: the file of the site's profile; None if none was written.
     """
-    if _is_unlike(hour, moved):
+    if hour.predicted < MIN_DOCUMENTS:
+        yield f"{hour.predicted:,} connections are too few to compare with training. Report on a busier hour."
+    elif _is_unlike(hour, moved):
         yield (
-            f"Treat the verdicts with care: this traffic is unlike {trained_on(contract)}. A verdict says where to "
-            "look; it proves nothing."
+            f"Treat the verdicts with care: normal traffic here differs from that of {trained_on(contract)}. A verdict "
+            "says where to look; it proves nothing."
         )
     else:
         yield "The traffic is much like training. Look at some alerts by hand before you rely on the others."
@@ -83,4 +85,9 @@ def advice(hour: Hour, moved: list[Moved], contract: ModelContract, profile: Pat
 
 
 def _is_unlike(hour: Hour, moved: list[Moved]) -> bool:
-    return hour.novel > MUCH_NOVEL * hour.predicted or any(each.psi > NOT_AS_LEARNED for each in moved)
+    """Whether much is novel, a feature has drifted, or too few connections are harmless to tell."""
+    return (
+        hour.novel > MUCH_NOVEL * hour.predicted
+        or hour.sample.seen < MIN_DOCUMENTS
+        or any(each.psi > NOT_AS_LEARNED for each in moved)
+    )

@@ -20,12 +20,12 @@ PAGE = 50
 CONNECTIONS = 1500
 
 
-def conn_log() -> Iterator[dict[str, Any]]:
-    """Three quarters of an hour as Zeek logs it: downloads over TLS, names, and a scan of ports at its end."""
+def conn_log(connections: int = CONNECTIONS) -> Iterator[dict[str, Any]]:
+    """2,000 connections an hour as Zeek logs it: downloads over TLS, names, and a scan of ports at its end."""
     draw = random.Random(7)
-    for number in range(CONNECTIONS):
+    for number in range(connections):
         ended = 1_796_000_000 + number * 1.8
-        is_scan, is_dns = number > CONNECTIONS - 200, draw.random() < 0.4
+        is_scan, is_dns = number > connections - 200, draw.random() < 0.4
         host = "10.0.9.9" if is_scan else f"10.0.0.{draw.randint(2, 40)}"
         common = {"uid": f"C{number}", "id.orig_h": host, "id.orig_p": draw.randint(32_768, 60_999)}
         if is_scan:
@@ -105,6 +105,16 @@ def test_reasons_and_drift_compare_with_the_site(terminal: Terminal) -> None:
     assert [reason.split(";")[0] for reason in own_reasons] == [reason.split(";")[0] for reason in reasons]
     assert {reason for reason in own_reasons if "normal connections of this site" not in reason} == set()
     assert not any("of this site" in reason for reason in reasons)
+
+
+def test_the_report_on_a_live_source_ends_by_itself_after_an_hour(terminal: Terminal) -> None:
+    """The hour is that of the connections: a log that has more than an hour already is not waited for."""
+    lines = list(map(json.dumps, conn_log(2600)))
+    (terminal.folder / "long.log").write_text("\n".join([*lines, "half a li"]), encoding="utf-8")
+    followed = terminal.type("sense", "--zeek", "long.log", "--follow", "--report")
+    assert followed.returncode == 0, followed.stderr
+    assert "recording one hour of traffic; Ctrl-C reports on what there is until then" in followed.stderr
+    assert followed.stdout.startswith("2,001 connections of long.log (the first hour: ")
 
 
 def test_what_a_report_needs_is_said(terminal: Terminal) -> None:

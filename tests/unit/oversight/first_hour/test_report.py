@@ -29,7 +29,8 @@ def traffic() -> list[Sensed]:
 @pytest.fixture
 def text(traffic: list[Sensed], flow_model: Artifact, capsys: pytest.CaptureFixture[str]) -> str:
     """The report on that traffic."""
-    report(traffic, flow_model, source="conn.log", profile=None, as_json=False)
+    name = ", ".join(f"/opt/zeek/logs/2026-11-30/conn.{hour:02}.log.gz" for hour in range(24))
+    report(traffic, flow_model, source=name, profile=None, as_json=False)
     return capsys.readouterr().out
 
 
@@ -43,7 +44,7 @@ def test_the_report_fits_on_a_screen(text: str) -> None:
 def test_the_report_says_what_was_seen_and_what_to_do(text: str) -> None:
     """Connections, novelty, alerts, drift; and the four things to do, with the commands."""
     for part in (
-        "connections of conn.log (the first hour: 2026-11-30T10:00:0",
+        "connections of /opt/zeek/logs/2026-11-30/con… (the first hour: 2026-11-30T10:00:0",
         "model kdd99-flow ",
         "trained on KDD Cup 99, traffic of 1998",
         "1 without a prediction, the first because field 'kdd99.flag' is missing",
@@ -53,7 +54,7 @@ def test_the_report_says_what_was_seen_and_what_to_do(text: str) -> None:
         "Alerts: ",
         "features are not what the model learned (PSI above 0.25; below 0.1 nothing moved)",
         "training: median (most)",
-        "Treat the verdicts with care: this traffic is unlike KDD Cup 99, traffic of 1998.",
+        "Treat the verdicts with care: normal traffic here differs from that of KDD Cup 99, traffic of 1998.",
         "    source.ip: 10.0.9.",
         "OVERSIGHT_SUPPRESS",
         "`oversight train --features flow --data FILE`",
@@ -71,6 +72,18 @@ def test_traffic_shorter_than_an_hour_is_said_to_be_that(
     assert text.startswith("50 connections of eth0 (everything, less than an hour: ")
     assert "Drift: not measured, because only " in text
     assert "it needs 500" in text
+    assert "50 connections are too few to compare with training. Report on a busier hour." in text
+
+
+def test_traffic_that_is_nearly_all_alerts_is_not_called_like_training(
+    flow_model: Artifact, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A flood leaves too few harmless connections for the drift, and is in training itself, so it is not novel."""
+    flood = [each for each in simulated(3000) if each.columns[3] == "S0"] * 3
+    report(flood[:1200], flow_model, source="x", profile=None, as_json=False)
+    text = capsys.readouterr().out
+    assert "Treat the verdicts with care" in text
+    assert "much like training" not in text
 
 
 def test_the_json_has_every_figure(
