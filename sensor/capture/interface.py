@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 from contract.errors import InputError
 from sensor.capture.counts import Counts
@@ -20,7 +21,8 @@ from sensor.capture.packet import Packet
 
 QUIET_S = 0.5
 """How long to wait for a packet before the time is told without one."""
-MAX_PACKET_BYTES = 262_144
+MAX_PACKET_BYTES = 65_600
+"""The longest IP packet and its Ethernet header. Python allocates as much for each packet; more takes a system call."""
 BUFFER_BYTES = 16 * 1024 * 1024
 """What the kernel keeps for this program while it is busy."""
 SECOND_NS = 1_000_000_000
@@ -31,7 +33,7 @@ PACKET_OUTGOING = 4
 """linux/if_packet.h: this machine sent it."""
 SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_STATISTICS, PROMISCUOUS = 263, 1, 6, 1
 """linux/socket.h, linux/if_packet.h."""
-SO_TIMESTAMPNS = 35
+SO_RCVBUFFORCE, SO_TIMESTAMPNS = 33, 35
 """asm-generic/socket.h."""
 LOOPBACK = 772
 LINK_TYPES = {1: ETHERNET_LINK, LOOPBACK: ETHERNET_LINK, 768: RAW_LINK, 776: RAW_LINK, 778: RAW_LINK, 65534: RAW_LINK}
@@ -69,6 +71,8 @@ def _open(name: str) -> socket.socket:
         ) from error
     try:
         interface.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
+        with suppress(PermissionError):  # beyond net.core.rmem_max needs CAP_NET_ADMIN
+            interface.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES)
         interface.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         membership = struct.pack("iHH8x", socket.if_nametoindex(name), PROMISCUOUS, 0)
         interface.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership)

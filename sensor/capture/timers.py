@@ -21,8 +21,6 @@ LINGER_NS = 5 * SECOND_NS
 """At such a look, a closed or half closed connection ends if it was quiet for longer: tcp_connection_linger."""
 CLOSE_DELAY_NS = 5 * SECOND_NS
 """A connection that both sides closed, or one reset, ends after this time: tcp_close_delay."""
-HANDSHAKE_IDLE_NS = 60 * SECOND_NS
-"""Idle time of TCP before the handshake is complete: src/packet_analysis/protocol/tcp/TCP.cc takes UDP's."""
 TCP_IDLE_NS = 300 * SECOND_NS
 """Idle time of TCP: tcp_inactivity_timeout."""
 INTERACTIVE_IDLE_NS = 3600 * SECOND_NS

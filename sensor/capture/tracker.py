@@ -12,7 +12,6 @@ import struct
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from heapq import heapify, heappop, heappush
-from itertools import islice
 from typing import cast
 
 from sensor.capture import flows
@@ -32,14 +31,15 @@ from sensor.capture.messages import (
 from sensor.capture.packet import Packet
 from sensor.capture.ports import UDP_TUNNELS
 from sensor.capture.tcp.connection import TcpConnection, responder_sent_first
-from sensor.capture.timers import DNS_PORTS, ICMP_IDLE_NS, UDP_IDLE_NS
+from sensor.capture.timers import DNS_PORTS, ICMP_IDLE_NS, SECOND_NS, UDP_IDLE_NS
 from sensor.flow import Flow
 
 BACK_NS = 60_000_000_000
 """A packet may be this much older than one before it. An older one means that the clock was set back."""
 MAX_OPEN = 200_000
 """Exchanges that are open at once."""
-PIECE = 10_000
+PIECE = 1_000
+"""Flows in a list, if there are more in a second."""
 STALE = 1_000
 """Entries of the queue that may belong to nothing any more, besides a quarter of those that are open."""
 
@@ -51,7 +51,7 @@ def track(packets: Iterable[Packet], counts: Counts, *, max_open: int = MAX_OPEN
     """The flows of packets, each when it is known to be over, in lists of those known together.
 
     An ICMP message comes at once as a flow of its own with `message_of`; their exchange comes when it is over.
-    A list, perhaps an empty one, comes after every `PIECE` packets and whenever an interface is quiet.
+    A list, perhaps an empty one, comes after every second on the clock of the packets.
 
     Args:
         packets: in the order of their times. A packet that is late by less than the timers changes nothing.
@@ -59,16 +59,15 @@ def track(packets: Iterable[Packet], counts: Counts, *, max_open: int = MAX_OPEN
         max_open: exchanges that may be open at once.
     """
     tracker = Tracker(counts, max_open)
-    for number, packet in enumerate(packets, 1):
+    given_ns = 0
+    for packet in packets:
         tracker.take(packet)
-        if number % PIECE == 0 or not packet.data:
-            yield tracker.over
-            tracker.over = []
+        if len(tracker.over) >= PIECE or abs(packet.time_ns - given_ns) >= SECOND_NS:
+            given_ns = packet.time_ns
+            over, tracker.over = tracker.over, []
+            yield over
     yield tracker.over
-    tracker.over = []
-    rest = tracker.end()
-    while piece := list(islice(rest, PIECE)):
-        yield piece
+    yield from tracker.end()
 
 
 class Tracker:
@@ -124,14 +123,16 @@ class Tracker:
         self._queue.clear()
         self._fragments.rest()
 
-    def end(self) -> Iterator[Flow]:
+    def end(self) -> Iterator[list[Flow]]:
         """No more packets come: everything is over."""
         rest = self._by_end()
         rest.reverse()
         self._queue.clear()
-        while rest:  # one by one, so that the memory of each is free again
-            self._give_out(rest.pop())
-            yield self.over.pop()
+        while rest:  # in parts, so that the memory of each is free again
+            self.over = []
+            for _ in range(min(PIECE, len(rest))):
+                self._give_out(rest.pop())
+            yield self.over
         self._fragments.rest()
 
     def _by_end(self) -> list[Exchange]:

@@ -85,17 +85,20 @@ class Fragments:
             self._give_up()
 
     def _store(self, datagram: _Datagram, offset: int, data: bytes) -> None:
-        """Keep the part of a fragment that no earlier one has."""
-        index = bisect(datagram.starts, offset)
-        if index and (covered := datagram.starts[index - 1] + len(datagram.pieces[index - 1]) - offset) > 0:
-            offset, data = offset + covered, data[covered:]
-        if index < len(datagram.starts):
-            data = data[: max(0, datagram.starts[index] - offset)]
-        if data:
-            datagram.starts.insert(index, offset)
-            datagram.pieces.insert(index, data)
-            datagram.size += len(data)
-            self._bytes += len(data)
+        """Keep the parts of a fragment that no earlier one has."""
+        starts, pieces = datagram.starts, datagram.pieces
+        index = max(0, bisect(starts, offset) - 1)
+        while data:
+            begin, end = (starts[index], starts[index] + len(pieces[index])) if index < len(starts) else (1 << 20, 0)
+            if part := data[: max(0, begin - offset)]:
+                starts.insert(index, offset)
+                pieces.insert(index, part)
+                datagram.size += len(part)
+                self._bytes += len(part)
+                index += 1
+            covered = max(0, end - offset)
+            data, offset = data[max(len(part), covered) :], offset + max(len(part), covered)
+            index += 1
 
     def _finished(self, key: Key, datagram: _Datagram) -> tuple[bytes, int] | None:
         if datagram.hopeless:

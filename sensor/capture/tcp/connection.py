@@ -82,8 +82,6 @@ class TcpConnection(TcpSides):
             whole: the capture has all of the payload.
         """
         side, peer = (self.orig, self.resp) if forward else (self.resp, self.orig)
-        if not side.seen:
-            self._judge(forward, flags)
         in_space = (0 if flags & RST else size) + (flags & SYN > 0) + (flags & FIN)
         end = (sequence + in_space) & MASK
         if side.state == INACTIVE or flags & SYN:
@@ -99,25 +97,17 @@ class TcpConnection(TcpSides):
         acked_offset = self._acknowledge(side, peer, flags, acked) if flags & ACK else 0
         self._move_last(side, flags, end, size)
 
-        closes, finishes = self._change_state(now_ns, side, peer, flags, sequence, size, forward)
+        closes = self._change_state(now_ns, side, peer, flags, sequence, size, forward)
         if flags & ACK:
             self._give_up_gaps(side, peer, acked_offset)
-        side.seen = True
         if size and whole and offset >= 0 and not flags & RST:
             side.add(offset + (flags & SYN > 0), size)
         self.check_end(side)
         if closes:
-            self.close(side, finishes=finishes)
+            self.close(side)
         side.packets += 1
         if flags & URG:
             self.urgent += 1
-
-    def _judge(self, forward: bool, flags: int) -> None:
-        """Judge by the first packet of a side whether the beginning of the connection is missing."""
-        if forward:
-            self.is_partial = not flags & SYN or bool(flags & ACK)
-        elif not self.is_partial:
-            self.is_partial = not flags & SYN
 
     def _zero_window(self, side: Endpoint, peer: Endpoint, flags: int) -> None:
         if not flags & RST and peer.state != CLOSED and side.state != RESET:
@@ -160,7 +150,7 @@ class TcpConnection(TcpSides):
             offset = peer.fin_offset - 1
         if offset <= peer.trimmed:
             return
-        gaps = peer.acknowledge(offset, is_partial=self.is_partial)
+        gaps = peer.acknowledge(offset)
         if gaps and _is_clean(side) and _is_clean(peer):
             for _ in range(gaps):
                 peer.gaps += 1
@@ -169,56 +159,48 @@ class TcpConnection(TcpSides):
 
     def _change_state(
         self, now_ns: int, side: Endpoint, peer: Endpoint, flags: int, sequence: int, size: int, forward: bool
-    ) -> tuple[bool, bool]:
+    ) -> bool:
         """What the flags do to the state of a side.
 
         Returns:
-            Whether the side ends, and whether the connection finishes with it.
+            Whether the side ends.
         """
         if side.state in (ESTABLISHED, PARTIAL):
-            return self._established(side, peer, flags) if flags & CONTROL else (False, False)
+            return self._established(side, peer, flags) if flags & CONTROL else False
         if side.state == INACTIVE:
             return self._first(now_ns, side, peer, flags, sequence, size, forward)
         if side.state == CLOSED:
             if flags & RST and peer.state != CLOSED:
-                self.set_state(side, RESET)
-                return not side.closed, False
-            return False, False
-        if side.state == RESET:
-            return False, False
-        return self._syn_sent(side, flags)
+                side.enter(RESET)
+            return False
+        return side.state != RESET and self._syn_sent(side, flags)
 
     def _first(
         self, now_ns: int, side: Endpoint, peer: Endpoint, flags: int, sequence: int, size: int, forward: bool
-    ) -> tuple[bool, bool]:
+    ) -> bool:
         """The first packet of a side."""
-        closes = finishes = False
         if flags & SYN:
             self._first_syn(now_ns, side, peer, flags, sequence, forward)
         if flags & FIN:
-            self.set_state(side, CLOSED)
-            closes = finishes = True
+            side.enter(CLOSED)
         if flags & RST:
-            self.set_state(side, RESET)
-            rejects = peer.state == ESTABLISHED if forward else peer.state in (SYN_SENT, SYN_ACK_SENT)
-            closes, finishes = True, not rejects
+            side.enter(RESET)
         if side.state == INACTIVE:
             self._first_without_flags(side, peer, flags, size, forward)
-        return closes, finishes
+        return flags & (FIN | RST) != 0
 
     def _first_syn(self, now_ns: int, side: Endpoint, peer: Endpoint, flags: int, sequence: int, forward: bool) -> None:
         if forward:
-            self.set_state(side, SYN_ACK_SENT if flags & ACK else SYN_SENT)
+            side.enter(SYN_ACK_SENT if flags & ACK else SYN_SENT)
             self.attempt_ns = now_ns + ATTEMPT_NS
             self.wake_ns = min(self.wake_ns, self.attempt_ns)
             return
         if not flags & ACK and peer.state == SYN_ACK_SENT and sequence == side.start:
             self.flip()  # the SYN and its answer came in the wrong order
-            self.set_state(peer, ESTABLISHED)
-            self.orig.seen = True
+            peer.enter(ESTABLISHED)
         if peer.state == SYN_SENT:
-            self.set_state(peer, ESTABLISHED)
-        self.set_state(side, ESTABLISHED)
+            peer.enter(ESTABLISHED)
+        side.enter(ESTABLISHED)
         if peer.state != PARTIAL:
             self.establish()
 
@@ -226,38 +208,30 @@ class TcpConnection(TcpSides):
         if not forward and not size and self.orig.state == SYN_SENT:
             return  # some answer a SYN with an ACK before their own SYN
         if flags & ACK and peer.state == ESTABLISHED:
-            self.set_state(side, ESTABLISHED)  # only the SYN is missing
-            self.is_partial = False
-            side.seen = True
+            side.enter(ESTABLISHED)  # only the SYN is missing
         else:
-            self.set_state(side, PARTIAL)
+            side.enter(PARTIAL)
 
-    def _syn_sent(self, side: Endpoint, flags: int) -> tuple[bool, bool]:
-        closes = finishes = False
+    def _syn_sent(self, side: Endpoint, flags: int) -> bool:
         if flags & FIN:
-            self.set_state(side, CLOSED)
-            closes = finishes = True
+            side.enter(CLOSED)
         if flags & RST:
-            self.set_state(side, RESET)
+            side.enter(RESET)
             self.is_active = False
-            closes = True
-        return closes, finishes
+        return flags & (FIN | RST) != 0
 
-    def _established(self, side: Endpoint, peer: Endpoint, flags: int) -> tuple[bool, bool]:
-        closes = finishes = False
+    def _established(self, side: Endpoint, peer: Endpoint, flags: int) -> bool:
         if flags & SYN and side.state == PARTIAL and peer.state == INACTIVE and not flags & ACK:
-            self.set_state(side, SYN_SENT)
-        if flags & FIN and not flags & RST:
-            self.set_state(side, CLOSED)
-            if peer.state == RESET and peer.before == CLOSED:
-                self.set_state(peer, CLOSED)  # a FIN and then a RST is a normal end
-            closes = finishes = True
+            side.enter(SYN_SENT)
         if flags & RST:
-            self.set_state(side, RESET)
-            closes = True
+            side.enter(RESET)
             if peer.state != RESET or peer.before != ESTABLISHED:
                 self.is_active = False
-        return closes, finishes
+        elif flags & FIN:
+            side.enter(CLOSED)
+            if peer.state == RESET and peer.before == CLOSED:
+                peer.enter(CLOSED)  # a FIN and then a RST is a normal end
+        return flags & (FIN | RST) != 0
 
 
 def _begin(side: Endpoint, flags: int, sequence: int, end: int) -> None:

@@ -10,14 +10,12 @@ from bisect import bisect
 
 INACTIVE, SYN_SENT, SYN_ACK_SENT, PARTIAL, ESTABLISHED, CLOSED, RESET = range(7)
 """States of a side: nothing seen; a SYN; a SYN with ACK that no SYN came before; data but no SYN; ...; FIN; RST."""
-HANDSHAKE = frozenset({INACTIVE, SYN_SENT, SYN_ACK_SENT})
-
 WHOLE = 0x1_0000_0000
 """Sequence numbers count up to this."""
 MASK = WHOLE - 1
 HALF = WHOLE >> 1
 UNACKNOWLEDGED_BYTES = 16_384
-"""Without any ACK, this much data may come: tcp_max_initial_window, tcp_max_above_hole_without_any_acks in Zeek."""
+"""Without any ACK, this much data may come beyond a gap: tcp_max_above_hole_without_any_acks in Zeek."""
 MAX_PIECES = 1_000
 """Pieces beyond a gap that are remembered. More come only in an attack on the memory."""
 
@@ -49,7 +47,6 @@ class Endpoint:
         "pieces",
         "reached",
         "repeats",
-        "seen",
         "skipping",
         "start",
         "state",
@@ -70,7 +67,6 @@ class Endpoint:
         self.closed = False
         """Its end was noted: a FIN whose data is complete, or a RST."""
         self.packets = 0
-        self.seen = False
         self.reached = self.trimmed = 1
         """Offsets: data is complete up to the first, and acknowledged up to the second."""
         self.stored = 0
@@ -84,6 +80,11 @@ class Endpoint:
         self.last_syn = self.last_fin = self.last_rst = 0
         """Offsets of the last such packet: a repeated one is no news for the history."""
         self.repeats = self.zero_windows = self.gaps = 0
+
+    def enter(self, state: int) -> None:
+        """Get a new state."""
+        if state != self.state:
+            self.before, self.state = self.state, state
 
     def begin(self, sequence: int, last: int) -> None:
         """Count from a SYN with this sequence number on."""
@@ -123,8 +124,6 @@ class Endpoint:
             return 0  # it aborted a half open connection
         last, acked = (self.last_wraps << 32) + self.last, (self.acked_wraps << 32) + self.acked
         size = max(last, acked) - self.start
-        if size < 0:  # it began just before the numbers begin again at 0
-            size &= MASK
         size -= size > 0
         return size - (self.fin and size > 0)
 
@@ -142,8 +141,6 @@ class Endpoint:
             self.reached = end
             if self.pieces:
                 self._join()
-            if self.nothing_acked and self.last - self.start > UNACKNOWLEDGED_BYTES:
-                self.trimmed = max(self.trimmed, self.reached)
         if self.pieces and self._is_too_much():
             self.skipping = True
             self.pieces, self.stored = None, 0
@@ -174,18 +171,14 @@ class Endpoint:
         pieces = self.pieces or []
         return len(pieces) > MAX_PIECES or (self.nothing_acked and pieces[-1][1] - self.reached > UNACKNOWLEDGED_BYTES)
 
-    def acknowledge(self, offset: int, *, is_partial: bool) -> int:
+    def acknowledge(self, offset: int) -> int:
         """The other side acknowledged the data up to an offset. What is missing before it will not come any more.
 
         Returns:
             The number of gaps that were given up.
         """
-        if self.fin and offset >= self.fin_offset:
-            offset = self.fin_offset - 1
-        if offset <= self.trimmed:
-            return 0
         gaps = 0
-        if offset > self.reached and not (offset <= 2 and is_partial):
+        if offset > self.reached:
             if not self.skipping:
                 before = [begin for begin, _ in self.pieces or () if begin < offset]
                 covered = max((end for begin, end in self.pieces or () if begin < offset), default=0)

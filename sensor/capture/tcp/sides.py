@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 
 from sensor.capture.exchange import NEVER, Exchange
-from sensor.capture.ports import TCP_SERVERS
 from sensor.capture.tcp.endpoint import (
     CLOSED,
     ESTABLISHED,
-    HANDSHAKE,
     INACTIVE,
     PARTIAL,
     RESET,
@@ -20,7 +18,6 @@ from sensor.capture.tcp.endpoint import (
 from sensor.capture.timers import (
     CLOSE_DELAY_NS,
     FIRST_CHECK_NS,
-    HANDSHAKE_IDLE_NS,
     INTERACTIVE_IDLE_NS,
     INTERACTIVE_PORTS,
     LINGER_NS,
@@ -32,6 +29,8 @@ FIN, SYN, RST, ACK, URG = 1, 2, 4, 16, 32
 CONTROL = SYN | FIN | RST
 RESET_AFTER_SYN = re.compile(r"\^?S[^HAFGIQ]*R.*")
 """The history of RSTOS0."""
+MAX_HISTORY = 1_000
+"""Letters; a flood of RSTs with new numbers would add one each."""
 REPEATED = 10
 """The history names what repeats at its 1st, 10th, 100th ... time."""
 
@@ -47,13 +46,11 @@ class TcpSides(Exchange):
         "idle_ns",
         "is_active",
         "is_deferred",
-        "is_partial",
         "known",
         "orig",
         "resp",
         "second_check_ns",
         "urgent",
-        "will_finish",
     )
 
     def __init__(self, key: bytes, now_ns: int, source: bytes, source_port: int, destination: bytes, port: int) -> None:
@@ -64,13 +61,11 @@ class TcpSides(Exchange):
         self.known = 0
         """What the history names already, as bits."""
         self.is_active = True
-        """False once it finished or was reset: no timer but the last one counts then."""
-        self.is_partial = False
-        """The SYN is missing."""
-        self.is_deferred = self.will_finish = False
-        """A side ended, but data before its end is missing; whether the connection finishes with it."""
-        self.idle = HANDSHAKE_IDLE_NS
-        self.idle_ns = now_ns + HANDSHAKE_IDLE_NS
+        """False once it was reset: nobody looks any more whether it is closed and quiet."""
+        self.is_deferred = False
+        """A side ended, but data before its end is missing."""
+        self.idle = TCP_IDLE_NS
+        self.idle_ns = now_ns + TCP_IDLE_NS
         self.check_ns = now_ns + FIRST_CHECK_NS
         self.second_check_ns = self.attempt_ns = self.delete_ns = NEVER
         self.wake_ns = self.check_ns
@@ -79,7 +74,6 @@ class TcpSides(Exchange):
         """The other side began."""
         super().flip()
         self.orig, self.resp = self.resp, self.orig
-        self.is_partial = False
 
     # history
 
@@ -93,7 +87,6 @@ class TcpSides(Exchange):
             # It began with a SYN with ACK. Data or an ACK after it shows that only the first SYN is missing.
             self.flip()
             self.history = "^h"
-            self.orig.seen = True
         if side is self.resp:
             bit <<= 16
         if self.known & bit:
@@ -104,7 +97,8 @@ class TcpSides(Exchange):
 
     def name(self, side: Endpoint, code: str) -> None:
         """Add a letter to the history."""
-        self.history += code if side is self.orig else code.lower()
+        if len(self.history) < MAX_HISTORY:
+            self.history += code if side is self.orig else code.lower()
 
     def note_flags(self, side: Endpoint, flags: int, offset: int, size: int) -> None:
         """Add to the history what a packet with these flags is."""
@@ -145,44 +139,22 @@ class TcpSides(Exchange):
 
     # timers
 
-    def set_state(self, side: Endpoint, state: int) -> None:
-        """A side gets a new state. The end of the handshake makes the idle time longer."""
-        if state == side.state:
-            return
-        peer = self.resp if side is self.orig else self.orig
-        if state not in HANDSHAKE and side.state in HANDSHAKE and peer.state in HANDSHAKE:
-            self._set_idle(TCP_IDLE_NS)
-        side.before, side.state = side.state, state
-
     def establish(self) -> None:
         """The handshake is complete. Interactive services may be idle for long."""
-        port = self.destination_port
-        if self.orig.state == INACTIVE and port not in TCP_SERVERS and self.source_port in TCP_SERVERS:
-            port = self.source_port
-        if port in INTERACTIVE_PORTS:
-            self._set_idle(INTERACTIVE_IDLE_NS)
+        if self.destination_port in INTERACTIVE_PORTS:
+            self.idle = INTERACTIVE_IDLE_NS
 
-    def _set_idle(self, idle: int) -> None:
-        if idle != self.idle:
-            self.idle, self.idle_ns = idle, self.ended_ns + idle
-            self.wake_ns = min(self.wake_ns, self.idle_ns)
-
-    def close(self, side: Endpoint, *, finishes: bool) -> None:
+    def close(self, side: Endpoint) -> None:
         """A side ended, with a FIN or a RST."""
         peer = self.resp if side is self.orig else self.orig
         if side.is_waiting(peer):
             self.is_deferred = True
-            self.will_finish |= finishes
             return
         self.is_deferred = False
         if side.closed:
             return
         side.closed = True
         if side.state == RESET or peer.closed or peer.state == INACTIVE:
-            if side.before != INACTIVE or peer.state != INACTIVE:
-                if finishes or self.will_finish:
-                    self.is_active = False
-                self.will_finish = False
             self.attempt_ns = self.check_ns = self.second_check_ns = NEVER
             self.delete_ns = self.ended_ns + CLOSE_DELAY_NS
             self.wake_ns = min(self.wake_ns, self.delete_ns)
@@ -199,7 +171,7 @@ class TcpSides(Exchange):
             return
         side.ended = True
         if self.is_deferred:
-            self.close(side, finishes=self.will_finish)
+            self.close(side)
             self.is_deferred = False
 
     def is_over(self, now_ns: int) -> bool:
@@ -225,11 +197,10 @@ class TcpSides(Exchange):
             return False
         if self.is_active and self.ended_ns + LINGER_NS < now_ns and self._looks_closed():
             return True
-        following = now_ns + SESSION_NS if self.is_active else NEVER
         if self.check_ns <= now_ns:
-            self.check_ns = following
+            self.check_ns = now_ns + SESSION_NS
         if self.second_check_ns <= now_ns:
-            self.second_check_ns = following
+            self.second_check_ns = now_ns + SESSION_NS
         return False
 
     def _looks_closed(self) -> bool:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from contract.errors import InputError
 from sensor.capture.counts import Counts
 from sensor.capture.files import read
+from sensor.capture.layers.fragments import Fragments
 from sensor.capture.layers.links import LINKS
 from sensor.capture.packet import Packet
 from sensor.capture.tcp.endpoint import Endpoint
@@ -141,6 +142,24 @@ def test_data_in_any_order_and_number_of_copies_is_complete(
         reached = next(place for place in range(1, at + 1) if place not in seen)
         assert side.reached == reached
         assert side.stored == max(seen) + 1
+
+
+@settings(max_examples=300)
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(1, 6)), max_size=12))
+def test_fragments_keep_what_came_first(parts: list[tuple[int, int]]) -> None:
+    """Against a plain array: each byte is that of the first fragment with it."""
+    joined, counts = Fragments(Counts()), Counts()
+    whole = bytearray(144)
+    filled = [False] * len(whole)
+    for number, (offset, size) in enumerate([*parts, (0, 18)]):
+        begin, data = 8 * offset, bytes([number + 1]) * 8 * size
+        found = joined.add(0, (b"a", b"b", 17, 1), data, offset=begin, header=20, more=number < len(parts))
+        for place in range(begin, begin + len(data)):
+            if not filled[place]:
+                whole[place], filled[place] = number + 1, True
+    assert found is not None
+    assert found[0] == whole
+    assert counts.lost_fragments == 0
 
 
 @settings(max_examples=100)

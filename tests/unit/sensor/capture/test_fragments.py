@@ -94,6 +94,31 @@ def test_what_contradicts_other_fragments_is_wrong(wrong: list[bytes]) -> None:
     assert counts.wrong_fragments == 1
 
 
+@pytest.mark.parametrize("overlapping", [(0, 40), (16, 40), (0, 64)])
+def test_of_bytes_that_came_twice_the_first_are_kept(overlapping: tuple[int, int]) -> None:
+    joined = fragments.Fragments(Counts())
+    key = (b"a", b"b", 17, 1)
+
+    def add(begin: int, end: int, letter: bytes, *, more: bool) -> tuple[bytes, int] | None:
+        return joined.add(0, key, letter * (end - begin), offset=begin, header=20, more=more)
+
+    begin, end = overlapping
+    assert add(24, 32, b"a", more=True) is None
+    assert add(begin, end, b"b", more=True) is None
+    found = [add(0, 24, b"c", more=True), add(32, 64, b"d", more=True), add(64, 72, b"e", more=False)][-1]
+    assert found is not None
+    payload, wrong = found
+    assert (len(payload), payload[24:32], payload[64:], wrong >= 1) == (72, b"a" * 8, b"e" * 8, True)
+    assert payload[begin:24] == b"b" * (24 - begin)
+
+
+def test_a_fragment_around_another_one_fills_both_sides() -> None:
+    joined = fragments.Fragments(Counts())
+    key = (b"a", b"b", 17, 1)
+    assert joined.add(0, key, b"a" * 8, offset=24, header=20, more=True) is None
+    assert joined.add(0, key, b"b" * 64, offset=0, header=20, more=False) == (b"b" * 24 + b"a" * 8 + b"b" * 32, 1)
+
+
 def test_ipv6_fragments_make_one_datagram() -> None:
     whole = udp("2001:db8::1", 5000, "2001:db8::2", 2049, data=bytes(56))
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from sensor.capture.write import ACK, RST, SYN, URG, tcp
+from sensor.capture.counts import Counts
+from sensor.capture.tcp.endpoint import MAX_PIECES, Endpoint
+from sensor.capture.tracker import Tracker
+from sensor.capture.write import ACK, FIN, RST, SYN, URG, tcp
 from tests.unit.sensor.capture.making import CLIENT, SECOND_NS, SERVER, Talk, followed, packet
 
 
@@ -84,6 +87,107 @@ def test_more_than_four_gigabytes_are_counted() -> None:
     for _ in range(5):
         made.lose(0, 1_000_000_000).up("A", 1).down("A")
     assert made.up("FA").down("FA").flow().source_bytes == 5_000_000_005
+
+
+def sent(*, flags: int, sequence: int, acknowledged: int = 0, data: bytes = b"") -> bytes:
+    """A packet of the client that no `Talk` would send."""
+    return tcp(CLIENT, 40_000, SERVER, 80, flags=flags, sequence=sequence, acknowledged=acknowledged, data=data)
+
+
+def test_numbers_that_cannot_be_true_are_not_believed() -> None:
+    """A RST far away, an ACK of 0, and data after a RST."""
+    made = Talk(starts=(0xF000_0000, 0xF000_0000)).handshake().up("A", 10).down("A", 20)
+    start = 0xF000_0000
+    strange = [
+        sent(flags=ACK, sequence=start + 11),
+        sent(flags=RST, sequence=start + 5_000_000),
+        sent(flags=ACK, sequence=start + 11, acknowledged=start + 21, data=bytes(100)),
+    ]
+    (flow,) = followed([*made.packets, *(packet(1 + number, data) for number, data in enumerate(strange))])
+    assert (flow.state, flow.source_bytes, flow.destination_bytes) == ("RSTO", 10, 20)
+
+
+def test_a_fin_tells_the_bytes_of_a_long_connection_of_which_only_syn_and_fin_are_seen() -> None:
+    """3 GB: by its distance the FIN would seem to be an old packet."""
+    fin = sent(flags=FIN | ACK, sequence=1001 + 3_000_000_000, acknowledged=9001)
+    made = Talk().up("S").down("SA")
+    (flow,) = followed([*made.packets, packet(60, fin)])
+    assert flow.source_bytes == 3_000_000_000
+
+
+def test_an_ack_before_the_answer_to_a_syn_does_no_harm() -> None:
+    assert Talk().up("S").down("A").down("SA").up("A").flow().state == "S1"
+
+
+def test_a_connection_of_which_only_the_syn_is_missing_is_established() -> None:
+    flow = Talk().down("SA").up("A").up("A", 10).flow()
+    assert (flow.state, flow.source, flow.history) == ("S1", CLIENT, "^hAD")
+
+
+def test_an_answer_after_a_forged_reset_begins_again() -> None:
+    """The numbers of the RST mean nothing."""
+    made = Talk().handshake()
+    forged = tcp(SERVER, 80, CLIENT, 40_000, flags=RST, sequence=77)
+    (flow,) = followed([made.packets[0], packet(0.015, forged), *made.packets[1:]])
+    assert (flow.state, flow.destination_bytes) == ("REJ", 0)
+
+
+def test_a_repeated_answer_begins_the_count_again_and_an_ack_restores_it() -> None:
+    made = Talk().handshake().down("A", 100)
+    again = packet(1, made.packets[1].data)
+    assert followed([*made.packets, again])[0].destination_bytes == 0
+    acks = packet(2, sent(flags=ACK, sequence=1001, acknowledged=9101))
+    assert followed([*made.packets, again, acks])[0].destination_bytes == 100
+
+
+def test_an_unasked_answer_with_other_numbers_begins_the_count_again() -> None:
+    first, second = (tcp(SERVER, 30_000, CLIENT, 1, flags=SYN | ACK, sequence=number) for number in (9000, 9500))
+    (flow,) = followed([packet(0, first), packet(1, second)])
+    assert (flow.source, flow.source_bytes, flow.history) == (SERVER, 0, "H")
+
+
+def test_data_before_its_syn_is_in_the_wrong_order() -> None:
+    data, syn = sent(flags=ACK, sequence=1001, data=b"x"), sent(flags=SYN, sequence=1000)
+    (flow,) = followed([packet(0, data), packet(1, syn)])
+    assert (flow.state, flow.history) == ("S0", "DS")
+
+
+def test_a_half_open_connection_that_is_discovered_has_no_bytes() -> None:
+    """The server answers a SYN with an ACK of an older connection, so the client resets it."""
+    old = tcp(SERVER, 80, CLIENT, 40_000, flags=ACK, sequence=5, acknowledged=500_000)
+    packets = [sent(flags=SYN, sequence=1000), old, sent(flags=RST, sequence=500_000)]
+    (flow,) = followed([packet(number, data) for number, data in enumerate(packets)])
+    assert (flow.state, flow.source_bytes, flow.destination_bytes) == ("RSTOS0", 0, 0)
+
+
+def test_an_end_waits_for_the_ack_of_the_other_sides_data() -> None:
+    """The server's FIN acknowledges nothing, and the client's end comes first: as in Zeek, the server's is lost."""
+    made = Talk().handshake().up("A", 10)
+    fin = tcp(SERVER, 80, CLIENT, 40_000, flags=FIN | ACK, sequence=9001, acknowledged=1001)
+    end = sent(flags=FIN | ACK, sequence=1011, acknowledged=9002)
+    acks = tcp(SERVER, 80, CLIENT, 40_000, flags=ACK, sequence=9002, acknowledged=1012)
+    (flow,) = followed([*made.packets, packet(1, fin), packet(2, end), packet(3, acks), packet(4, acks)])
+    assert flow.state == "SF"
+    assert flow.duration_s == pytest.approx(3.99)
+
+
+def test_the_history_is_bounded() -> None:
+    resets = [packet(number / 1000, sent(flags=RST, sequence=number)) for number in range(3000)]
+    (flow,) = followed(resets)
+    assert (len(flow.history), flow.source_packets) == (1000, 3000)
+
+
+def test_pieces_beyond_a_gap_are_bounded() -> None:
+    side = Endpoint()
+    side.begin(0, 0)
+    side.move_acked(5)  # something was acknowledged
+    for number in range(5000):
+        side.add(10 + 2 * number, 1)
+        assert len(side.pieces or ()) <= MAX_PIECES
+    unacknowledged = Endpoint()
+    unacknowledged.add(10, 1)
+    unacknowledged.add(20_000, 1)
+    assert unacknowledged.pieces is None
 
 
 def test_the_same_ports_again_are_another_connection() -> None:
@@ -173,6 +277,38 @@ def test_a_connection_ends_when_its_timer_runs_out(made: Talk, pause_s: float, e
     after = tcp(CLIENT, source_port, SERVER, server_port, flags=ACK, sequence=50_000, acknowledged=50_000)
     flows = followed([*made.packets, packet(0, after)._replace(time_ns=at_ns)])
     assert len(flows) == (2 if ends else 1)
+
+
+@pytest.mark.parametrize(
+    ("reset_at_s", "over_at_s"),
+    [
+        (0.1, 5.2),  # first look 5 s after the first packet (tcp_SYN_timeout), quiet for 5 s (tcp_connection_linger)
+        (1.0, 6.2),  # too early then; another look 6 s after the FIN (tcp_session_timer)
+        (4.0, 11.2),  # too early for both; the next look is 6 s after the first one
+    ],
+)
+def test_a_side_that_closed_and_then_reset_is_over_at_a_look_when_quiet(reset_at_s: float, over_at_s: float) -> None:
+    made = talk().handshake().up("FA")
+    reset = tcp(CLIENT, 40_000, SERVER, 80, flags=RST, sequence=1002)
+    tracker = Tracker(Counts(), 10)
+    for each in [*made.packets, packet(reset_at_s, reset)]:
+        tracker.take(each)
+    ticks = (tick / 5 for tick in range(1, 1000) if tick / 5 > reset_at_s)
+    for tick_s in ticks:
+        tracker.take(packet(tick_s, b""))
+        if tracker.over:
+            break
+    assert tick_s == pytest.approx(over_at_s)
+    assert tracker.over[0].state == "RSTO"
+
+
+def test_a_reset_with_data_missing_before_it_waits_for_the_data() -> None:
+    """The server closed, the client reset; nobody knows whether more of its data comes."""
+    made = talk().handshake().down("FA").lose(0, 100).up("R")
+    late = packet(20, sent(flags=ACK, sequence=1001, acknowledged=9002, data=bytes(100)))
+    (flow,) = followed([*made.packets, late])
+    assert flow.state == "RSTO"
+    assert flow.duration_s == pytest.approx(19.99)
 
 
 def test_a_syn_again_after_the_attempt_timed_out_is_another_attempt() -> None:

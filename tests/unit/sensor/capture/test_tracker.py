@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import random
-from itertools import chain
 
 from sensor.capture.counts import Counts
 from sensor.capture.packet import Packet
 from sensor.capture.tracker import Tracker, track
-from sensor.capture.write import SYN, tcp, udp
+from sensor.capture.write import SYN, icmp, tcp, udp
 from tests.unit.sensor.capture.making import RAW, Talk, followed, packet
 
 
@@ -17,14 +16,17 @@ def syn(number: int) -> bytes:
 
 
 def test_flows_come_as_soon_as_they_are_over() -> None:
-    """The short one comes first, while the long one is open; no flow waits for the end of the capture."""
+    """The short one comes while the long one is open; none waits for the end of the capture."""
     long, short = Talk(port=1).handshake(), Talk(port=2).handshake().up("FA").down("FA")
-    later = [packet(20, udp("10.0.0.7", 1, "10.0.0.8", 2))]
-    packets = iter([*sorted([*long.packets, *short.packets]), *later])
-    flows = chain.from_iterable(track(packets, Counts()))
-    first = next(flows)
-    assert (first.source_port, first.state) == (2, "SF")
-    assert [flow.source_port for flow in flows] == [1, 1]
+    data = udp("10.0.0.7", 1, "10.0.0.8", 2)
+    lists = track([*sorted([*long.packets, *short.packets]), *(packet(at, data) for at in range(2, 9))], Counts())
+    ports = [[flow.source_port for flow in flows] for flows in lists]
+    assert ports == [[], [], [], [], [], [2], [], [], [], [1, 1]]
+
+
+def test_many_flows_do_not_wait_for_the_second_to_end() -> None:
+    messages = [packet(number / 1e6, icmp("10.0.0.1", "10.0.0.2", kind=8)) for number in range(2500)]
+    assert [len(flows) for flows in track(messages, Counts())] == [1, 1000, 1000, 499, 1]
 
 
 def test_the_flow_that_was_quiet_longest_is_pushed_out() -> None:
