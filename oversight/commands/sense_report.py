@@ -60,21 +60,28 @@ def report(sensed: Iterable[Sensed], artifact: Artifact, *, source: str, profile
         profile: file for the site's profile; None: write none.
         as_json: print JSON.
     Raises:
-        InputError: there is no traffic, too little for a profile, or the profile cannot be written.
+        InputError: there is no traffic; or, after the report, too little for a profile, or it cannot be written.
         ArtifactError: the model predicts nothing at all.
     """
     hour = first_hour(sensed, artifact)
     moved = drift(hour, artifact.contract)
+    failed: InputError | None = None
     if profile is not None:
-        _write(profile, site_profile(hour, artifact).to_json())
+        try:
+            _write(profile, hour, artifact)
+        except InputError as error:  # the hour is over, so its report is printed all the same
+            profile, failed = None, error
     if as_json:
         print_json(_facts(hour, moved, artifact, source, profile))
-        return
-    for line in _text(hour, moved, artifact, source, profile):
-        click.echo(one_line(line))
+    else:
+        for line in _text(hour, moved, artifact, source, profile):
+            click.echo(one_line(line))
+    if failed is not None:
+        raise failed
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, hour: Hour, artifact: Artifact) -> None:
+    text = site_profile(hour, artifact).to_json()
     try:
         atomic_file.write(path, text.encode())
     except OSError as error:

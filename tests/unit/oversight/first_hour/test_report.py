@@ -122,11 +122,27 @@ def test_the_suppression_rules_work_as_they_are_printed(
     assert all(rule.verdicts["label"] <= known for rule in rules)
 
 
-def test_a_profile_that_cannot_be_written_is_an_error(flow_model: Artifact, tmp_path: Path) -> None:
-    """Before anything is printed; it names the path."""
+@pytest.mark.parametrize(
+    ("connections", "name", "problem"),
+    [(3000, "file/site.json", r"cannot write the profile .*; choose another path"), (50, "site.json", "needs 500")],
+)
+def test_a_profile_that_cannot_be_written_is_an_error_after_the_report(
+    flow_model: Artifact,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    connections: int,
+    name: str,
+    problem: str,
+) -> None:
+    """Nobody waits for an hour in vain; and nothing says that there is a profile."""
     (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(InputError, match=r"cannot write the profile .*; choose another path"):
-        report(people(), flow_model, source="x", profile=tmp_path / "file" / "site.json", as_json=False)
+    with pytest.raises(InputError, match=problem):
+        report(list(people(3000))[:connections], flow_model, source="x", profile=tmp_path / name, as_json=False)
+    text = capsys.readouterr().out
+    assert "connections of x" in text
+    assert "OVERSIGHT_PROFILE" not in text
+    assert not (tmp_path / "site.json").exists()
 
 
 def test_a_source_cannot_write_control_characters(
