@@ -107,7 +107,10 @@ def _header(finding: FileFindings) -> list[str]:
     header = finding.header
     if header is None:
         return ["  header     none: columns are read by their position, in the model's order"]
-    order = "in another order, sent as csv.columns" if header.sent_as_columns else "in the model's order"
+    order = "in the model's order"
+    if header.sent_as_columns:
+        further = header.beside or header.without_name
+        order = f"{'with further ones' if further else 'in another order'}, sent as csv.columns"
     lines = [f"  header     line {header.line}: {len(header.columns)} columns, {order}"]
     return lines + [f"             {text}" for text in _mapping(header)]
 

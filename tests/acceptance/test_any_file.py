@@ -162,6 +162,8 @@ def test_the_dry_run_shows_how_a_file_is_read(terminal: Terminal, shared_data: P
         "nothing was stored",
     ):
         assert words in shown.stdout
+    shown = terminal.type("ship", "--dry-run", files["further.csv"])
+    assert "45 columns, with further ones, sent as csv.columns" in shown.stdout
 
 
 def test_without_a_cluster_the_dry_run_reports_it_and_uses_only_the_file(shared_data: Path, tmp_path: Path) -> None:
