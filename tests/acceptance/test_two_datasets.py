@@ -185,7 +185,9 @@ def _actions(report: Any) -> list[str]:
 
 def _state(es: Elasticsearch, namespace: str) -> dict[str, Any]:
     """Pipelines, templates and streams of the namespace, by kind and name."""
-    found = {f"pipeline {name}": body for name, body in es.ingest.get_pipeline().body.items()}
+    found = {
+        f"pipeline {name}": body for name, body in es.options(ignore_status=404).ingest.get_pipeline().body.items()
+    }
     for kind, listed in (
         ("component template", es.cluster.get_component_template().body["component_templates"]),
         ("index template", es.indices.get_index_template().body["index_templates"]),
