@@ -45,6 +45,11 @@ class Identity:
     earlier: tuple[str, ...] = ()
     """The file's earlier paths, oldest first."""
 
+    @property
+    def shown(self) -> str:
+        """Where the lines come from, for messages."""
+        return self.path or self.name
+
     @cached_property
     def _digest(self) -> Any:
         return hashlib.sha256(orjson.dumps([self.observer, self.name, self.generation]))
@@ -164,7 +169,7 @@ def failed_documents(
     if csv is not None:
         full["csv"] = csv
     yield orjson.dumps(full)
-    yield orjson.dumps({**least, "log": full["log"]})
+    yield orjson.dumps({**least, **{name: full[name] for name in ("log",) if name in full}})
     yield orjson.dumps(least)
 
 

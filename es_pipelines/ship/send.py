@@ -236,7 +236,7 @@ class Sender:
             if response is None or response.status < 300 or response.status == 409:
                 return response
         raise InputError(
-            f"{identity.path}: Elasticsearch refuses the line at byte {event.line.offset}, also as a failed event "
+            f"{identity.shown}: Elasticsearch refuses the line at byte {event.line.offset}, also as a failed event "
             f"({response.error if response else ''}); run {hints.run('provision')}, then ship again: it continues "
             "from this line"
         )
@@ -249,7 +249,7 @@ class Sender:
         for event, (found, is_there) in zip(events, checked, strict=True):
             if found.id == event.id and not is_there:
                 raise EngineUnavailableError(
-                    f"{identity.path}: the line at byte {event.line.offset} was refused as already stored "
+                    f"{identity.shown}: the line at byte {event.line.offset} was refused as already stored "
                     "(409), but it is not stored; someone may be deleting documents; ship again"
                 )
         return self.deliver_missing(checked, identity)
@@ -279,7 +279,7 @@ def with_own_id(event: Event, identity: Identity) -> Event:
 
 def _not_the_line(event: Event, identity: Identity, expected: str) -> InputError:
     return InputError(
-        f"{identity.path}: the stream has a document {event.id} that is not the line at byte {event.line.offset}; "
+        f"{identity.shown}: the stream has a document {event.id} that is not the line at byte {event.line.offset}; "
         f"expected the same {expected}; find out who wrote it, delete it, and ship again"
     )
 

@@ -164,7 +164,9 @@ def command(
         with connect() as es, ShipProgress() as display:
             require_features(provisioned_model(es, shared.stream), source.lacks, source=source.name)
             _say_delay(source, late_s)
-            shipped = ship_records(es, lines, config, path=source.name, stop=stop, on_progress=display.shipped)
+            shipped = ship_records(
+                es, lines, config, source=source.name, path=source.path, stop=stop, on_progress=display.shipped
+            )
         tally = Tally(shipped.stored, shipped.already_there, shipped.refused)
     _show(tally, stream, source, output, as_json=as_json)
     if stop.is_set() and not source.is_live:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import click
 
 from common.settings.connections import ElasticsearchSettings
+from es_pipelines.ship.events import path_text
 from oversight.client.cluster import connect
 from oversight.client.documents import hits
 from oversight.commands.sense_files import LogFiles
@@ -26,6 +27,8 @@ from sensor.kdd_record import CAPTURES_LACK, LOGS_LACK
 from sensor.logs.no_flow import NoFlowError
 from sensor.logs.reader import Skipped
 
+SHOWN = 3
+"""Paths in a message."""
 INDEX_ORDER: tuple[Mapping[str, Any], ...] = (
     {"event.ingested": {"order": "asc", "unmapped_type": "date", "missing": "_last"}},
     {"@timestamp": {"order": "asc", "unmapped_type": "date", "missing": "_last"}},
@@ -38,7 +41,9 @@ class Source(Protocol):
     """Where flows come from."""
 
     name: str
-    """For messages and `log.file.path`."""
+    """For messages."""
+    path: str
+    """For `log.file.path`; empty if there are several files or none."""
     observer: str
     """The sensor, where a record names none."""
     is_live: bool
@@ -62,7 +67,7 @@ class Logs:
     lacks = LOGS_LACK
 
     def __init__(self, paths: Sequence[Path], kind: str, *, following: bool, follow_symlinks: bool) -> None:
-        self.name, self.observer, self.is_live = ", ".join(map(str, paths)), kind, following
+        self.name, self.path, self.observer, self.is_live = _names(paths), _only(paths), kind, following
         self._files = LogFiles(paths, kind, following=following, follow_symlinks=follow_symlinks)
 
     def arriving(self, stop: threading.Event) -> Iterator[Sequence[Flow]]:
@@ -80,7 +85,8 @@ class Packets:
     lacks = CAPTURES_LACK
 
     def __init__(self, paths: Sequence[Path], interface_name: str | None) -> None:
-        self.name = f"interface {interface_name}" if interface_name else ", ".join(map(str, paths))
+        self.name = f"interface {interface_name}" if interface_name else _names(paths)
+        self.path = _only(paths)
         self.observer, self.is_live = socket.gethostname(), interface_name is not None
         self._paths, self._interface, self._counts = paths, interface_name, Counts()
 
@@ -105,6 +111,7 @@ class Documents:
     """Flow documents that are in Elasticsearch already."""
 
     is_live = False
+    path = ""
     lacks = LOGS_LACK
 
     def __init__(self, pattern: str) -> None:
@@ -130,6 +137,16 @@ class Documents:
     def notes(self) -> list[str]:
         """As `Source.notes`."""
         return _by_reason(self._skipped.reasons)
+
+
+def _names(paths: Sequence[Path]) -> str:
+    """Some paths for a message, and how many more there are."""
+    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
+    return ", ".join(map(str, paths[:SHOWN])) + more
+
+
+def _only(paths: Sequence[Path]) -> str:
+    return path_text(paths[0].absolute()) if len(paths) == 1 else ""
 
 
 def _by_reason(reasons: Counter[str]) -> list[str]:

@@ -59,7 +59,7 @@ class RecordIdentity(Identity):
 
     def fields(self, line: Line) -> dict[str, Any]:
         """The fields around the record; it names user and observer itself."""
-        fields: dict[str, Any] = {"log": {"file": {"path": self.path}}}
+        fields: dict[str, Any] = {"log": {"file": {"path": self.path}}} if self.path else {}
         return {**fields, "host": {"name": self.host}} if self.host else fields
 
 
@@ -76,7 +76,8 @@ def ship_records(
     arriving: Iterable[Sequence[bytes]],
     config: ShipConfig,
     *,
-    path: str,
+    source: str,
+    path: str = "",
     stop: threading.Event | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> ShipReport:
@@ -86,16 +87,17 @@ def ship_records(
         es: client of the cluster.
         arriving: records as JSON, in lists of those available together. A list is sent before the next one is taken.
         config: the stream, the observer, and how to send.
-        path: where the records come from, for `log.file.path` and the report.
+        source: where the records come from, for messages.
+        path: the file with all records, for `log.file.path`; empty if there is none.
         stop: ends after the current list. A later run sends the rest.
         on_progress: called after each batch.
     Raises:
         InputError: the stream is not provisioned, or it was stopped while Elasticsearch was unavailable.
         EngineUnavailableError: no response for `timeout_s`.
     """
-    report = FileReport(path)
+    report = FileReport(source)
     with session(es, config, on_progress=on_progress, stop=stop, registered=False) as shipper:
-        identity = RecordIdentity(config.observer or "", "", "", path, 0, shipper.host)
+        identity = RecordIdentity(config.observer or "", "", source, path, 0, shipper.host)
         shipper.begin(KEY, report, in_doubt=True)
         offset = 0
         try:
@@ -108,8 +110,8 @@ def ship_records(
                     break
         except Stopped:
             raise InputError(
-                f"stopped while Elasticsearch was unavailable: records of {path} are not stored; run the same command "
-                "again, it sends what is missing"
+                f"stopped while Elasticsearch was unavailable: records of {source} are not stored; run the same "
+                "command again, it sends what is missing"
             ) from None
         return shipper.report
 

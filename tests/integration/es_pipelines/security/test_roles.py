@@ -157,7 +157,7 @@ def test_a_shipper_without_read_privilege_ships_each_line_once_and_warns_of_dupl
         records = [orjson.dumps({"event": {"id": f"C{number}"}}) for number in range(5)]
         for stored, there in ((5, 0), (0, 5)):
             config = ShipConfig(STREAM, tmp_path / "records", observer="gate")
-            report = ship_records(es, [records], config, path="conn.log")
+            report = ship_records(es, [records], config, source="conn.log")
             assert (report.stored, report.already_there, report.refused) == (stored, there, 0)
     assert len(place.all()) == before + 65
     assert f"may not read {STREAM}" in caplog.text

@@ -44,7 +44,7 @@ def record(number: int, *, count: int = 1, **fields: Any) -> bytes:
 
 
 def test_a_record_is_stored_with_where_it_came_from(es: Elasticsearch, sensor: ShipConfig) -> None:
-    report = ship_records(es, [[record(1)], [], [record(2)]], sensor, path="conn.log")
+    report = ship_records(es, [[record(1)], [], [record(2)]], sensor, source="zeek", path="conn.log")
     assert (report.stored, report.already_there) == (2, 0)
     assert sorted(originals(es, sensor.stream)) == [record(1).decode(), record(2).decode()]
     assert {document["log"]["file"]["path"] for document in stored(es, sensor.stream)} == {"conn.log"}
@@ -54,17 +54,19 @@ def test_a_record_is_stored_with_where_it_came_from(es: Elasticsearch, sensor: S
 def test_the_same_records_are_not_stored_again_although_the_windows_differ_and_the_log_was_renamed(
     es: Elasticsearch, sensor: ShipConfig
 ) -> None:
-    ship_records(es, [[record(number) for number in range(8)]], sensor, path="conn.log")
+    ship_records(es, [[record(number) for number in range(8)]], sensor, source="zeek", path="conn.log")
     again = [record(number, count=7) for number in range(4, 12)]
-    report = ship_records(es, [again], sensor, path="conn.2026-01-01.log.gz")
+    report = ship_records(es, [again], sensor, source="zeek", path="conn.2026-01-01.log.gz")
     assert (report.stored, report.already_there) == (4, 4)
     assert len(stored(es, sensor.stream)) == 12
 
 
 def test_another_sensor_and_another_start_are_other_records(es: Elasticsearch, sensor: ShipConfig) -> None:
     later: dict[str, Any] = {"event": {"id": "C1", "start": "2026-01-02T00:00:01.000000Z"}}
-    report = ship_records(es, [[record(1), record(1, **later)]], sensor, path="conn.log")
-    other = ship_records(es, [[record(1)]], dataclasses.replace(sensor, observer="door"), path="conn.log")
+    report = ship_records(es, [[record(1), record(1, **later)]], sensor, source="zeek", path="conn.log")
+    other = ship_records(
+        es, [[record(1)]], dataclasses.replace(sensor, observer="door"), source="zeek", path="conn.log"
+    )
     assert (report.stored, other.stored) == (2, 1)
 
 
@@ -73,7 +75,7 @@ def test_a_stop_ends_after_the_records_that_were_taken_and_the_next_run_sends_th
 ) -> None:
     stop = threading.Event()
     lists = [[record(number) for number in range(5)], [record(number) for number in range(5, 9)]]
-    first = ship_records(es, lists, sensor, path="conn.log", stop=stop, on_progress=lambda _: stop.set())
+    first = ship_records(es, lists, sensor, source="zeek", path="conn.log", stop=stop, on_progress=lambda _: stop.set())
     assert first.stored == 5
-    second = ship_records(es, lists, sensor, path="conn.log")
+    second = ship_records(es, lists, sensor, source="zeek", path="conn.log")
     assert (second.stored, second.already_there) == (4, 5)
