@@ -66,11 +66,18 @@ class Record:
     """When the connection was over, with its time zone."""
     columns: Columns
     """41 values in the order of `contract.kdd99.columns.COLUMNS`."""
-    addresses: tuple[str, str, str, str]
-    """The values of `contract.kdd99.columns.ADDRESSES`; an ICMP message has no ports."""
+    connection: Connection
+    """On the simulation's own clock."""
     scenario: str
     label: str
     """KDD's name for the scenario; `normal` for people's work."""
+
+    @property
+    def addresses(self) -> tuple[str, str, str, str]:
+        """The values of `contract.kdd99.columns.ADDRESSES`; an ICMP message has no ports."""
+        found = self.connection
+        ports = ("", "") if found.protocol_type == "icmp" else (str(found.source_port), str(found.destination_port))
+        return found.source, ports[0], found.destination, ports[1]
 
     def csv_line(self, *, addresses: bool = False, label: bool = False) -> str:
         """The line without a line break.
@@ -137,17 +144,10 @@ def _play(
                 user=event.user,
                 ended_at=start + timedelta(seconds=event.connection.ended_s - began_s),
                 columns=columns,
-                addresses=_addresses(event.connection),
+                connection=event.connection,
                 scenario=event.scenario,
                 label=event.label,
             )
-
-
-def _addresses(connection: Connection) -> tuple[str, str, str, str]:
-    ports = ("", "")
-    if connection.protocol_type != "icmp":
-        ports = (str(connection.source_port), str(connection.destination_port))
-    return connection.source, ports[0], connection.destination, ports[1]
 
 
 def _people(seeds: Sequence[np.random.SeedSequence], network: Sequence[Segment]) -> Iterator[Event]:

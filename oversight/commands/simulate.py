@@ -13,13 +13,17 @@ from typing import Any
 
 import click
 
+from contract import hints
 from es_pipelines.settings import ShipSettings
 from oversight import tables
 from oversight.commands.stopping import INTERRUPTED, stop_on_signals
 from oversight.config import logs
 from oversight.config.settings import load, load_installation
 from oversight.terminal import print_json
-from sensor.simulation import DEFAULT_EVENTS, DEFAULT_USERS, MIN_EVENTS, simulate
+from sensor.capture.write import CaptureWriter
+from sensor.connection import Connection
+from sensor.packets_of import write_capture
+from sensor.simulation import DEFAULT_EVENTS, DEFAULT_USERS, MIN_EVENTS, Record, simulate
 from sensor.writer import Layout, Written, path_of, write
 
 LOOP_RATE = 20.0
@@ -66,6 +70,12 @@ LOOP_RATE = 20.0
     show_default=True,
     help="Append the columns source.ip, source.port, destination.ip and destination.port to KDD's 41.",
 )
+@click.option(
+    "--capture",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Also write the packets of all connections, as a pcap file; none is sent. For `oversight sense --pcap`.",
+)
 @click.option("--label", is_flag=True, help="Append the true label as the last column, as in KDD's labelled files.")
 @click.option("--loop", is_flag=True, help="Repeat rounds until Ctrl-C.")
 @click.option(
@@ -83,6 +93,7 @@ def command(
     seed: int,
     rate: float | None,
     addresses: bool,
+    capture: Path | None,
     label: bool,
     loop: bool,
     shipping: bool,
@@ -94,24 +105,45 @@ def command(
     `oversight ship` reads them by their header; other shippers need `csv.columns` or lines with --no-addresses.
     Ctrl-C stops after the current line.
 
+    With --capture the same connections are in one capture too. Its last connection ends when you start the command.
+
     \b
     Example:
       oversight simulate --output logs --events 2000 --seed 7
       oversight ship logs/*.csv
       oversight simulate --output logs --loop --rate 20 --ship
+      oversight simulate --output logs --capture round.pcap
     """
+    if capture is not None and loop:
+        raise click.UsageError("--capture writes the packets when the round is over, and --loop has no end; drop one")
     logs.setup("oversight-simulate", stream=sys.stderr)
-    records = simulate(seed=seed, start=datetime.now(UTC), users=users, events=events, loop=loop)
+    now, connections = datetime.now(UTC), list[Connection]()
+    records = simulate(seed=seed, start=now, users=users, events=events, loop=loop)
     stop, layout = stop_on_signals(), Layout(addresses=addresses, label=label)
-    with _shipped(folder, users, stop) if shipping else nullcontext(Counter[str]()) as shipped:
-        written = write(records, folder, rate=rate or (LOOP_RATE if loop else None), stop=stop, layout=layout)
+    with (
+        nullcontext() if capture is None else CaptureWriter(capture) as packets,
+        _shipped(folder, users, stop) if shipping else nullcontext(Counter[str]()) as shipped,
+    ):
+        noted = records if packets is None else _noted(records, connections)
+        written = write(noted, folder, rate=rate or (LOOP_RATE if loop else None), stop=stop, layout=layout)
+        number = 0 if packets is None else write_capture(packets, connections, last_s=now.timestamp())
     if as_json:
-        print_json(_summary(written, folder) | shipped)
+        in_capture = {} if capture is None else {"capture": {"file": str(capture), "packets": number}}
+        print_json(_summary(written, folder) | in_capture | shipped)
     else:
         _print(written, shipped)
+        if capture is not None:
+            click.echo(f"{capture}: {number:,} packets; see them with {hints.run(f'sense --pcap {capture}')}")
     if stop.is_set() and not loop:
         click.echo(f"oversight: stopped after {written.records} of {events} events", err=True)
         sys.exit(INTERRUPTED)
+
+
+def _noted(records: Iterator[Record], connections: list[Connection]) -> Iterator[Record]:
+    """The same records. Notes the connection of each once it was written."""
+    for record in records:
+        yield record
+        connections.append(record.connection)
 
 
 @contextmanager

@@ -49,14 +49,20 @@ class CaptureWriter:
             time_s: seconds since 1970, UTC.
             packet: from the IP header on.
         """
-        self.write_frame(
-            round(time_s * SECOND_NS), _MACS + (b"\x86\xdd" if packet[0] >> 4 == 6 else b"\x08\x00") + packet
-        )
+        self.write_at(round(time_s * SECOND_NS), packet)
 
-    def write_frame(self, time_ns: int, frame: bytes) -> None:
-        """Add a whole Ethernet frame."""
+    def write_at(self, time_ns: int, packet: bytes, *, kept: int = MAX_PACKET_BYTES) -> None:
+        """Add an IP packet by its exact time.
+
+        Args:
+            time_ns: nanoseconds since 1970, UTC.
+            packet: from the IP header on.
+            kept: only this many bytes are written; the length on the wire is that of the whole packet.
+        """
+        frame = _MACS + (b"\x86\xdd" if packet[0] >> 4 == 6 else b"\x08\x00") + packet
+        written = frame[: len(frame) - len(packet) + kept]
         seconds, nanoseconds = divmod(time_ns, SECOND_NS)
-        self._file.write(struct.pack("<IIII", seconds, nanoseconds, len(frame), len(frame)) + frame)
+        self._file.write(struct.pack("<IIII", seconds, nanoseconds, len(written), len(frame)) + written)
 
     def __enter__(self) -> CaptureWriter:
         return self

@@ -20,6 +20,9 @@ from elasticsearch import ApiError, Elasticsearch
 
 from contract.documents.fields import stream_name
 from contract.kdd99.columns import ADDRESSES, COLUMNS, LABELS
+from sensor.capture.counts import Counts
+from sensor.capture.files import read
+from sensor.capture.tracker import track
 from tests import warm
 from tests.here import oversight_here
 from tests.waiting import WAIT_S, until
@@ -75,6 +78,25 @@ def test_the_same_seed_writes_the_same_files(tmp_path: Path) -> None:
     assert one == two
 
 
+def test_a_capture_has_the_same_connections(tmp_path: Path) -> None:
+    """Its flows are those of the lines, and the last one ended when the command started."""
+    began_s = time.time()
+    path = tmp_path / "round.pcap"
+    ended = run("--output", tmp_path, "--events", 300, "--capture", path, "--json")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    counts = Counts()
+    flows = [flow for found in track(read([path], counts), counts) for flow in found]
+    assert json.loads(ended.stdout)["capture"] == {"file": str(path), "packets": counts.packets}
+    assert began_s - 1 < max(flow.ended_s for flow in flows) < time.time() + 1
+    of_tcp = Counter(
+        (flow.source, str(flow.source_port), flow.destination, str(flow.destination_port), flow.source_bytes)
+        for flow in flows
+        if flow.protocol == "tcp"
+    )
+    lines = [line.split(",") for file in tmp_path.glob("*.csv") for line in file.read_text().splitlines()[1:]]
+    assert Counter((*line[41:45], int(line[4])) for line in lines if line[1] == "tcp") == of_tcp
+
+
 @pytest.mark.parametrize(("endless", "code"), [(("--loop",), 0), ((), 130)])
 def test_ctrl_c_ends_the_writing_between_two_lines_with_a_summary(
     tmp_path: Path, endless: tuple[str, ...], code: int
@@ -96,6 +118,8 @@ def test_ctrl_c_ends_the_writing_between_two_lines_with_a_summary(
     ("arguments", "code", "message"),
     [
         (("--events", "10"), 2, "10 is not in the range x>=200"),
+        (("--loop", "--capture", "x.pcap"), 2, "--loop has no end"),
+        (("--capture", "no/folder/x.pcap"), 1, "cannot write no/folder/x.pcap"),
         (("--rate", "0"), 2, "0.0 is not in the range x>0"),
         (("--user", "../x"), 1, "cannot be used as a file name"),
     ],
