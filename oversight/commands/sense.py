@@ -15,6 +15,7 @@ import click
 
 from common.settings.shared import OversightSettings
 from contract import hints
+from contract.errors import InputError
 from contract.model_summary import ModelSummary
 from es_pipelines.settings import ShipSettings
 from es_pipelines.ship.arriving.records import ship_records
@@ -74,7 +75,7 @@ class Tally:
     "--output",
     type=click.Path(path_type=Path, allow_dash=True),
     metavar="FILE",
-    help="Write the documents as lines of JSON instead, for `oversight ship`; - is standard output.",
+    help="Append the documents to FILE as lines of JSON instead, for `oversight ship`; - is standard output.",
 )
 @click.option("--explain", "explained", metavar="UID", help="Show each feature of one record, and store nothing.")
 @click.option(
@@ -89,7 +90,10 @@ class Tally:
     metavar="FILE",
     help="With --report: write what is usual at this site to FILE, for OVERSIGHT_PROFILE.",
 )
-@click.option("--observer", help="Sensor (observer.name), where the records name none; default: the host's name.")
+@click.option(
+    "--observer",
+    help="Sensor (observer.name), where the records name none; default: zeek, suricata or the host's name.",
+)
 @option_of(OversightSettings, "namespace")
 @option_of(OversightSettings, "dataset")
 @click.option(
@@ -211,16 +215,22 @@ def _arriving(source: Source, stream: Stream, stop: threading.Event) -> Iterator
 
 
 def _write(lines: Iterator[Sequence[bytes]], output: Path) -> Tally:
-    stream: AbstractContextManager[IO[bytes]] = (
-        nullcontext(sys.stdout.buffer) if output == STDOUT else output.open("ab")
-    )
     written = 0
-    with stream as file:
+    with _opened(output) as file:
         for found in lines:
             file.write(b"\n".join(found) + b"\n")
             file.flush()
             written += len(found)
     return Tally(written)
+
+
+def _opened(output: Path) -> AbstractContextManager[IO[bytes]]:
+    if output == STDOUT:
+        return nullcontext(sys.stdout.buffer)
+    try:
+        return output.open("ab")
+    except OSError as error:
+        raise InputError(f"cannot write {output} ({error.strerror or error}); choose another path") from None
 
 
 def _out_of_order(stream: Stream) -> list[str]:

@@ -198,6 +198,12 @@ def test_wrong_use_is_one_line(tmp_path: Path) -> None:
         done = user.type("sense", *words)
         assert done.returncode == 2, done.stderr
         assert says in done.stderr
-    missing = user.type("sense", "--zeek", "missing.log", "--output", "-")
-    assert missing.returncode == 1
-    assert "missing.log" in missing.stderr
+    for words, says in (
+        (("--zeek", "missing.log", "--output", "-"), "missing.log"),
+        (("--zeek", "conn.log", "--output", "missing/out"), "cannot write missing/out (No such file or directory)"),
+        (("--pcap", "conn.log", "--output", "-"), "conn.log is no capture"),
+    ):
+        done = user.type("sense", *words)
+        assert done.returncode == 1, done.stderr
+        assert says in done.stderr
+        assert len(done.stderr.splitlines()) == 1
