@@ -8,9 +8,10 @@ flows, as they become known ──▶ in_order.py ──▶ kdd_record.py ──
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from sensor.connection import Connection
 from sensor.flow import Flow
 from sensor.kdd_record import KddRecord, record_of
 from sensor.windows.features import Columns, FeatureExtractor
@@ -39,15 +40,24 @@ class Stream:
         late_s: a flow may become known this long after a flow that ended later.
         extractor: the windows; the default is new ones.
         is_live: flows come while they happen, so that time passes when none comes.
+        explained: uid of the flow whose windows go to `explanation`; needs an extractor that explains.
     """
 
     def __init__(
-        self, late_s: float = LATE_S, extractor: FeatureExtractor | None = None, *, is_live: bool = False
+        self,
+        late_s: float = LATE_S,
+        extractor: FeatureExtractor | None = None,
+        *,
+        is_live: bool = False,
+        explained: str | None = None,
     ) -> None:
         self.extractor = extractor or FeatureExtractor()
         self._in_order: InOrder[Flow] = InOrder(late_s)
         self._is_live, self._fed_at_s = is_live, time.monotonic()
         self._last_messages: dict[str, tuple[Columns, KddRecord]] = {}
+        self._explained = explained
+        self.explanation: Mapping[str, Sequence[Connection]] = {}
+        """The connections in the windows of the explained flow, or of its last ICMP message."""
 
     @property
     def late(self) -> int:
@@ -92,6 +102,8 @@ class Stream:
             return
         record = record_of(flow, ended_s)
         columns = self.extractor.observe(record.connection)
+        if self._explained is not None and self._explained in (flow.uid, flow.message_of):
+            self.explanation = self.extractor.explain()
         if not flow.message_of:
             yield Sensed(flow, columns, record.unavailable, record.approximate)
             return

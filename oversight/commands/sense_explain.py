@@ -30,16 +30,15 @@ def explain(source: Source, uid: str, late_s: float, stop: threading.Event, *, a
     Raises:
         InputError: no record has this id.
     """
-    extractor = FeatureExtractor(explain=True)
-    stream = Stream(late_s, extractor)
+    stream = Stream(late_s, FeatureExtractor(explain=True), explained=uid)
     for flows in source.arriving(stop):
         for sensed in stream.feed(flows):
             if sensed.flow.uid == uid:
-                _show(sensed, extractor.explain(), as_json=as_json)
+                _show(sensed, stream.explanation, as_json=as_json)
                 return
     for sensed in stream.close():
         if sensed.flow.uid == uid:
-            _show(sensed, extractor.explain(), as_json=as_json)
+            _show(sensed, stream.explanation, as_json=as_json)
             return
     raise InputError(
         f"no record of {source.name} has the id {uid}; a document has its id in event.id, and a line of conn.log in uid"
