@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sensor.connection import Connection
 from sensor.flow import Flow
@@ -21,8 +21,7 @@ MAX_ICMP_FLOWS = 100_000
 """ICMP flows whose last message is kept until the flow is over; beyond this number the oldest is forgotten."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sensed:
+class Sensed(NamedTuple):
     """A flow with its columns."""
 
     flow: Flow
@@ -83,31 +82,34 @@ class Stream:
         """Add flows, and get those that no later one can precede any more. Live, call it with no flows too."""
         for flow in flows:
             for ended_s, ready in self._in_order.push(flow.ended_s, flow):
-                yield from self._sense(ready, ended_s)
+                if sensed := self._sense(ready, ended_s):
+                    yield sensed
         if flows:
             self._fed_at_s = time.monotonic()
         elif self._is_live:
             for ended_s, ready in self._in_order.idle(time.monotonic() - self._fed_at_s):
-                yield from self._sense(ready, ended_s)
+                if sensed := self._sense(ready, ended_s):
+                    yield sensed
 
     def close(self) -> Iterator[Sensed]:
         """Get the rest."""
         for ended_s, ready in self._in_order.close():
-            yield from self._sense(ready, ended_s)
+            if sensed := self._sense(ready, ended_s):
+                yield sensed
 
-    def _sense(self, flow: Flow, ended_s: float) -> Iterator[Sensed]:
+    def _sense(self, flow: Flow, ended_s: float) -> Sensed | None:
+        """The flow with its columns; None for an ICMP message, whose columns its flow gets."""
         if flow.has_messages and flow.uid in self._last_messages:
             columns, record = self._last_messages.pop(flow.uid)
-            yield Sensed(flow, columns, record.unavailable, record.approximate)
-            return
+            return Sensed(flow, columns, record.unavailable, record.approximate)
         record = record_of(flow, ended_s)
         columns = self.extractor.observe(record.connection)
         if self._explained is not None and self._explained in (flow.uid, flow.message_of):
             self.explanation = self.extractor.explain()
         if not flow.message_of:
-            yield Sensed(flow, columns, record.unavailable, record.approximate)
-            return
+            return Sensed(flow, columns, record.unavailable, record.approximate)
         self._last_messages.pop(flow.message_of, None)
         self._last_messages[flow.message_of] = columns, record
         if len(self._last_messages) > MAX_ICMP_FLOWS:
             del self._last_messages[next(iter(self._last_messages))]
+        return None

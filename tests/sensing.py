@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,7 +38,7 @@ def sensed_of(record: Record, number: int, *, unavailable: tuple[str, ...] = ())
 
 def changed(sensed: Sensed, **fields: Any) -> Sensed:
     """The same with other facts of its flow."""
-    return replace(sensed, flow=structs.replace(sensed.flow, **fields))
+    return sensed._replace(flow=structs.replace(sensed.flow, **fields))
 
 
 def simulated(events: int = 2000, *, seed: int = 5, **options: Any) -> Iterator[Sensed]:

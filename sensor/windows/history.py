@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from sensor.windows.address_order import AddressOrder, Host
-from sensor.windows.tally import DIFFERENT, Observed, rate, reject_error_rate, spread, syn_error_rate, total
+from sensor.windows.tally import DIFFERENT, MASK, RATES, Observed, rates, spread
 
 WINDOW_CONNECTIONS = 255
 """Connections in the window, the current one included."""
@@ -35,24 +35,29 @@ class HostHistory:
 
     def add(self, seen: Observed) -> tuple[int | float, ...]:
         """Add the current connection and return its columns 32 to 41, whose names begin with `dst_host_`."""
-        host = self._visit(seen.host)
-        host.add(seen.service, seen.counts, seen.source_port)
-        connections = len(host.kinds)
-        of_service = host.services[seen.service]
-        service = of_service + DIFFERENT
-        if connections < self._connections:
-            service += self._order.below(host, self._connections - connections, seen.service)
+        _, address, service, source_port, counts = seen
+        host = self._visit(address)
+        host.add(service, counts, source_port)
+        of_service = host.services[service]
+        same = of_service & MASK
+        of_service += DIFFERENT
+        missing = self._connections - len(host.kinds)
+        if missing:
+            of_service += self._order.below(host, missing, service)
+        count, syn_errors, reject_errors, _ = rates(host.counts)
+        srv_count, srv_syn_errors, srv_reject_errors, hosts = rates(of_service)
+        shares = RATES[count]
         return (
-            connections,
-            total(service),
-            rate(total(of_service), connections),
-            spread(len(host.services), connections),
-            rate(host.from_port(seen.source_port), connections),
-            spread(service // DIFFERENT, total(service)),
-            syn_error_rate(host.counts),
-            syn_error_rate(service),
-            reject_error_rate(host.counts),
-            reject_error_rate(service),
+            count,
+            srv_count,
+            shares[same],
+            spread(len(host.services), shares),
+            shares[host.from_port(source_port)],
+            hosts,
+            syn_errors,
+            srv_syn_errors,
+            reject_errors,
+            srv_reject_errors,
         )
 
     def _visit(self, address: str) -> Host:

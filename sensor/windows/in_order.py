@@ -74,7 +74,8 @@ class InOrder(Generic[T]):
         if self._trusted and abs(at_s - self._newest_s) > JUMP_S:
             self._doubt(at_s, item)
         else:
-            self._reject_doubtful()
+            if self._doubtful:
+                self._reject_doubtful()
             self._trusted += 1
             self._hold(at_s, item)
         return self._due(self._newest_s - self._late_s)
@@ -93,7 +94,8 @@ class InOrder(Generic[T]):
         return self._due(math.inf)
 
     def _hold(self, at_s: float, item: T) -> None:
-        self._newest_s = max(self._newest_s, at_s)
+        if at_s > self._newest_s:
+            self._newest_s = at_s
         if at_s < self._given_s:
             self.late += 1
             at_s = self._given_s
@@ -101,9 +103,10 @@ class InOrder(Generic[T]):
         self._pushed += 1
 
     def _due(self, until_s: float) -> list[tuple[float, T]]:
-        due = []
-        while self._held and (self._held[0][0] <= until_s or len(self._held) > self._max_held):
-            self._given_s, _, item = heapq.heappop(self._held)
+        due: list[tuple[float, T]] = []
+        held = self._held
+        while held and (held[0][0] <= until_s or len(held) > self._max_held):
+            self._given_s, _, item = heapq.heappop(held)
             self.early += self._given_s > until_s
             due.append((self._given_s, item))
         return due

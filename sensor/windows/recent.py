@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from sensor.windows.tally import DIFFERENT, Observed, rate, reject_error_rate, spread, subtract, syn_error_rate, total
+from sensor.windows.tally import DIFFERENT, RATES, Observed, rates, subtract
 
 WINDOW_S = 2.0
 """Seconds that a connection stays in the window."""
@@ -33,32 +33,39 @@ class RecentConnections:
 
     def add(self, seen: Observed) -> tuple[int | float, ...]:
         """Add the current connection and return its columns 23 to 31, `count` to `srv_diff_host_rate`."""
+        at_s, host, service, _, counts = seen
         window = self._window
-        while window and (seen.at_s - window[0].at_s > WINDOW_S or len(window) >= self._connections):
+        while window and (at_s - window[0].at_s > WINDOW_S or len(window) >= self._connections):
             self._forget(window.popleft())
         window.append(seen)
-        pair = (seen.host, seen.service)
+        pair = (host, service)
         same = self._pairs[pair] = self._pairs.get(pair, 0) + 1
-        counts = seen.counts if same > 1 else seen.counts + DIFFERENT
-        host = self._hosts[seen.host] = self._hosts.get(seen.host, 0) + counts
-        service = self._services[seen.service] = self._services.get(seen.service, 0) + counts
+        if same == 1:
+            counts += DIFFERENT
+        of_host = self._hosts[host] = self._hosts.get(host, 0) + counts
+        of_service = self._services[service] = self._services.get(service, 0) + counts
+        count, syn_errors, reject_errors, services = rates(of_host)
+        srv_count, srv_syn_errors, srv_reject_errors, hosts = rates(of_service)
         return (
-            total(host),
-            total(service),
-            syn_error_rate(host),
-            syn_error_rate(service),
-            reject_error_rate(host),
-            reject_error_rate(service),
-            rate(same, total(host)),
-            spread(host // DIFFERENT, total(host)),
-            spread(service // DIFFERENT, total(service)),
+            count,
+            srv_count,
+            syn_errors,
+            srv_syn_errors,
+            reject_errors,
+            srv_reject_errors,
+            RATES[count][same],
+            services,
+            hosts,
         )
 
     def _forget(self, seen: Observed) -> None:
-        pair, counts = (seen.host, seen.service), seen.counts
-        self._pairs[pair] -= 1
-        if not self._pairs[pair]:
+        _, host, service, _, counts = seen
+        pair = (host, service)
+        same = self._pairs[pair]
+        if same == 1:
             del self._pairs[pair]
             counts += DIFFERENT
-        subtract(self._hosts, seen.host, counts)
-        subtract(self._services, seen.service, counts)
+        else:
+            self._pairs[pair] = same - 1
+        subtract(self._hosts, host, counts)
+        subtract(self._services, service, counts)

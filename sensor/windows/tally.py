@@ -10,6 +10,7 @@ The windows hold at most 511 connections and a block of hosts 8,160, so no count
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 ONE, SYN_ERROR, REJECT_ERROR, DIFFERENT = 1, 1 << 20, 1 << 40, 1 << 60
@@ -28,31 +29,29 @@ class Observed(NamedTuple):
     """ONE, plus SYN_ERROR or REJECT_ERROR if its state is one."""
 
 
-def total(counts: int) -> int:
-    """Number of connections."""
-    return counts & MASK
+class _Rates(dict[int, list[float]]):
+    def __missing__(self, whole: int) -> list[float]:
+        shares = self[whole] = [round(part / whole, 2) for part in range(whole + 1)]
+        return shares
 
 
-def syn_error_rate(counts: int) -> float:
-    """Share of connections with a SYN error."""
-    return rate(counts >> 20 & MASK, counts & MASK)
+RATES = _Rates()
+"""`RATES[whole][part]` is a share with KDD's two decimals, rounded as C's `printf("%.2f")` does.
+
+Rounding is slow and a connection has 14 rates, so each is rounded once. They are few: a window has few connections.
+"""
 
 
-def reject_error_rate(counts: int) -> float:
-    """Share of connections that were rejected."""
-    return rate(counts >> 40 & MASK, counts & MASK)
+def rates(counts: int) -> tuple[int, float, float, float]:
+    """Number of connections, and the shares of SYN errors, of rejected ones and of different keys."""
+    whole = counts & MASK
+    shares = RATES[whole]
+    return whole, shares[counts >> 20 & MASK], shares[counts >> 40 & MASK], spread(counts >> 60, shares)
 
 
-def spread(different: int, whole: int) -> float:
+def spread(different: int, shares: Sequence[float]) -> float:
     """KDD's `diff` rates: number of different keys for each connection; 0 if there is only the current one's key."""
-    return rate(different, whole) if different > 1 else 0.0
-
-
-def rate(part: int, whole: int) -> float:
-    """A share with KDD's two decimals, rounded as C's `printf("%.2f")` does."""
-    if part == 0:
-        return 0.0
-    return 1.0 if part == whole else round(part / whole, 2)
+    return shares[different] if different > 1 else 0.0
 
 
 def subtract(counts_of: dict[str, int], key: str, counts: int) -> None:

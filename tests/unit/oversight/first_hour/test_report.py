@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,8 +21,8 @@ from watcher.write.suppression import parse
 def traffic() -> list[Sensed]:
     """A day with attacks, a flow without its state, and some with approximate features."""
     flows = list(simulated(3000))
-    flows[0] = replace(flows[0], unavailable=("flag",))
-    return [replace(each, approximate=("count",)) if number % 9 == 8 else each for number, each in enumerate(flows)]
+    flows[0] = flows[0]._replace(unavailable=("flag",))
+    return [each._replace(approximate=("count",)) if number % 9 == 8 else each for number, each in enumerate(flows)]
 
 
 @pytest.fixture
