@@ -5,15 +5,14 @@ Zeek, Suricata, a capture, an index ──▶ Flow ──▶ kdd_record.py ─�
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from msgspec import Struct, field
+from msgspec import Struct
 
 
-class Flow(Struct, frozen=True, kw_only=True):
+class Flow(Struct, frozen=True, kw_only=True, gc=False):
     """A TCP connection, an exchange of UDP datagrams, or an exchange of ICMP messages, when it was over.
 
-    None means that the source does not say; it is not 0.
+    None means that the source does not say; it is not 0. Flows are in no reference cycles, so the garbage collector may
+    leave out the many that wait to be sorted in.
     """
 
     uid: str
@@ -60,8 +59,6 @@ class Flow(Struct, frozen=True, kw_only=True):
     """The record as it was in the source, such as a line of conn.log; "" for a capture."""
     approximate: frozenset[str] = frozenset()
     """KDD's columns that the source only allows to estimate, such as `src_bytes` from the bytes of whole packets."""
-    extra: Mapping[str, object] = field(default_factory=dict)
-    """Other ECS fields of the source's document, by dotted name."""
 
     @property
     def ended_s(self) -> float:

@@ -1,10 +1,11 @@
-"""Lines of conn.log a second, from the file to all 41 columns, beside a bare parser of the same file.
+"""Lines of conn.log a second, from the file to all 41 columns and to documents, beside a bare parser of the same file.
 
 python -m benchmarks.sensor.logs_bench [--lines 100000] [--runs 5]
 
     read        lines of the file, as flows
     record      and KDD's own 22 columns of each
     columns     and the 19 of the windows, with late records sorted in: end to end
+    documents   and each as a document, one line of JSON
 
     csv.reader, csv.DictReader     TSV as lists, or as objects by name; every value stays text
     typed                          TSV as objects by name, each value converted by its #types
@@ -30,8 +31,9 @@ import orjson
 
 from oversight.commands.sense_files import LogFiles
 from sensor.flow import Flow
+from sensor.flow_documents import line_of
 from sensor.kdd_record import record_of
-from sensor.stream import Stream
+from sensor.stream import Sensed, Stream
 
 TYPES = {
     "ts": "time",
@@ -106,11 +108,15 @@ def _records(path: Path) -> Iterator[object]:
     return map(record_of, _read(path))
 
 
-def _columns(path: Path) -> Iterator[object]:
+def _columns(path: Path) -> Iterator[Sensed]:
     stream = Stream()
     for flows in LogFiles([path], "zeek").arriving(threading.Event()):
         yield from stream.feed(flows)
     yield from stream.close()
+
+
+def _documents(path: Path) -> Iterator[object]:
+    return (line_of(sensed, observer="zeek") for sensed in _columns(path))
 
 
 def _csv_reader(path: Path) -> Iterator[object]:
@@ -143,7 +149,12 @@ def _orjson_loads(path: Path) -> Iterator[object]:
         yield from map(orjson.loads, file)
 
 
-STEPS: dict[str, Callable[[Path], Iterable[object]]] = {"read": _read, "record": _records, "columns": _columns}
+STEPS: dict[str, Callable[[Path], Iterable[object]]] = {
+    "read": _read,
+    "record": _records,
+    "columns": _columns,
+    "documents": _documents,
+}
 BARE_TSV: dict[str, Callable[[Path], Iterable[object]]] = {
     "csv.reader": _csv_reader,
     "csv.DictReader": _csv_dict_reader,
