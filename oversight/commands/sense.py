@@ -35,6 +35,8 @@ from sensor.stream import Sensed, Stream
 from sensor.windows.in_order import LATE_S
 
 STDOUT = Path("-")
+TOGETHER = 1_000
+"""Records of a recording that are sent together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,7 @@ def command(
     if reporting:
         _report(source, arriving, profile, as_json=as_json)
         return
-    lines = _lines(arriving, observer)
+    lines = _lines(arriving, observer, is_live=source.is_live)
     if output is not None:
         _say_delay(source, late_s)
         tally = _write(lines, output)
@@ -197,10 +199,18 @@ def _report(source: Source, arriving: Iterator[Sequence[Sensed]], profile: Path 
         click.echo(one_line(note), err=True)
 
 
-def _lines(arriving: Iterator[Sequence[Sensed]], observer: str) -> Iterator[Sequence[bytes]]:
-    """The documents as JSON, in lists of those that are known together."""
+def _lines(arriving: Iterator[Sequence[Sensed]], observer: str, *, is_live: bool) -> Iterator[Sequence[bytes]]:
+    """The documents as JSON. Live in lists of those that are known together, otherwise in longer ones: each list takes
+    a request or more, and nobody waits for the first record of a recording.
+    """
+    lines: list[bytes] = []
     for sensed in arriving:
-        yield [line_of(each, observer=observer) for each in sensed]
+        lines += [line_of(each, observer=observer) for each in sensed]
+        if is_live or len(lines) >= TOGETHER:
+            yield lines
+            lines = []
+    if lines:
+        yield lines
 
 
 def _arriving(source: Source, stream: Stream, stop: threading.Event) -> Iterator[Sequence[Sensed]]:
