@@ -23,6 +23,7 @@ from contract.kdd99.columns import ADDRESSES, COLUMNS, LABELS
 from sensor.capture.counts import Counts
 from sensor.capture.files import read
 from sensor.capture.tracker import track
+from sensor.flow import Flow
 from tests import warm
 from tests.here import oversight_here
 from tests.waiting import WAIT_S, until
@@ -84,17 +85,42 @@ def test_a_capture_has_the_same_connections(tmp_path: Path) -> None:
     path = tmp_path / "round.pcap"
     ended = run("--output", tmp_path, "--events", 300, "--capture", path, "--json")
     assert (ended.returncode, ended.stderr) == (0, "")
-    counts = Counts()
-    flows = [flow for found in track(read([path], counts), counts) for flow in found]
+    flows, counts = followed(path)
     assert json.loads(ended.stdout)["capture"] == {"file": str(path), "packets": counts.packets}
     assert began_s - 1 < max(flow.ended_s for flow in flows) < time.time() + 1
-    of_tcp = Counter(
-        (flow.source, str(flow.source_port), flow.destination, str(flow.destination_port), flow.source_bytes)
+    assert of_tcp(flows) == tcp_lines(tmp_path)
+
+
+def test_after_ctrl_c_the_capture_has_what_the_lines_have(tmp_path: Path) -> None:
+    """Not the round's other connections."""
+    path = tmp_path / "round.pcap"
+    options = ("--output", tmp_path, "--rate", "200", "--capture", path)
+    with subprocess.Popen([*COMMAND, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        assert until(lambda: tcp_lines(tmp_path).total() >= 20)
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=WAIT_S)
+    assert process.returncode == 130
+    assert of_tcp(followed(path)[0]) == tcp_lines(tmp_path)
+
+
+def followed(path: Path) -> tuple[list[Flow], Counts]:
+    counts = Counts()
+    return [flow for found in track(read([path], counts), counts) for flow in found], counts
+
+
+def of_tcp(flows: list[Flow]) -> Counter[tuple[str, ...]]:
+    return Counter(
+        (flow.source, str(flow.source_port), flow.destination, str(flow.destination_port), str(flow.source_bytes))
         for flow in flows
         if flow.protocol == "tcp"
     )
-    lines = [line.split(",") for file in tmp_path.glob("*.csv") for line in file.read_text().splitlines()[1:]]
-    assert Counter((*line[41:45], int(line[4])) for line in lines if line[1] == "tcp") == of_tcp
+
+
+def tcp_lines(folder: Path) -> Counter[tuple[str, ...]]:
+    """Both machines with their ports, and `src_bytes`, of the whole lines."""
+    texts = [path.read_text().rpartition("\n")[0] for path in folder.glob("*.csv")]
+    lines = [line.split(",") for text in texts for line in text.split("\n")[1:]]
+    return Counter((*line[41:45], line[4]) for line in lines if line[1] == "tcp")
 
 
 @pytest.mark.parametrize(("endless", "code"), [(("--loop",), 0), ((), 130)])
