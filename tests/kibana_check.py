@@ -223,11 +223,34 @@ def _content_faults(
         used.add(f"{index}:{panel['panelRefName']}")
         if references.get(f"{index}:{panel['panelRefName']}", {}).get("type") != "search":
             yield "its saved search is not a reference"
+    elif panel["type"] == "links":
+        yield from _links_faults(index, config["attributes"], references, used)
     elif panel["type"] == "visualization":
         if set(config["savedVis"]) != {"title", "description", "type", "params", "uiState", "data"}:
             yield f"savedVis has {sorted(config['savedVis'])}"
     else:
         yield f"type is {panel['type']}"
+
+
+def _links_faults(
+    index: str, attributes: Mapping[str, Any], references: Mapping[str, Mapping[str, str]], used: set[str]
+) -> Iterator[str]:
+    """Check a panel of links by value: 8.19 and 9.1 read `attributes`, later versions move them up on load."""
+    if set(attributes) != {"title", "layout", "links"} or attributes["layout"] not in ("horizontal", "vertical"):
+        yield f"the links have {sorted(attributes)}, layout {attributes.get('layout')!r}"
+    if [link["order"] for link in attributes["links"]] != list(range(len(attributes["links"]))):
+        yield "the links are out of order"
+    for link in attributes["links"]:
+        if set(link) != {"id", "type", "order", "label", "destinationRefName", "options"}:
+            yield f"a link has {sorted(link)}"
+        if set(link["options"]) != {"openInNewTab", "useCurrentDateRange", "useCurrentFilters"}:
+            yield f"options of a link are {sorted(link['options'])}"
+        if link["type"] != "dashboardLink" or link["destinationRefName"] != f"link_{link['id']}_dashboard":
+            yield f"link {link['id']} of type {link['type']} refers to {link['destinationRefName']}"
+        name = f"{index}:{link['destinationRefName']}"
+        used.add(name)
+        if references.get(name, {}).get("type") != "dashboard":
+            yield f"link {link['id']} has no dashboard"
 
 
 def _control_faults(

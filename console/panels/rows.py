@@ -47,6 +47,8 @@ def rows_of(panel: Panel, answer: Bucket, scope: Scope) -> list[Row]:
     if isinstance(panel.by[0], Times):
         rows = [Row((row.keys[-1], *row.keys[:-1]), row.values) for row in rows]
         return _all_times(rows, panel.metrics, scope) if panel.chart == "time_line" else rows
+    if panel.sort_by:
+        rows.sort(key=lambda row: -(row.values[panel.sort_by] or 0.0))  # rows with equal values keep their order
     return rows
 
 

@@ -45,6 +45,8 @@ class Source:
     name: SourceName
     title: str
     time_field: str
+    time_title: str
+    """What the time is, as the heading of a column."""
     heartbeats: bool = False
 
     def index(self, namespace: str, dataset: str = CONNECTION) -> str:
@@ -52,13 +54,13 @@ class Source:
         return heartbeat_index(namespace) if self.heartbeats else stream_name(namespace, dataset)
 
 
-EVENTS = Source("events", "Oversight events", "@timestamp")
+EVENTS = Source("events", "Oversight events", "@timestamp", "Happened")
 """Events by the time when the connection happened."""
-ARRIVALS = Source("arrivals", "Oversight events by arrival", "event.ingested")
+ARRIVALS = Source("arrivals", "Oversight events by arrival", "event.ingested", "Arrived")
 """The same events by their arrival: an event of last week that arrived today counts as today's."""
-PREDICTIONS = Source("predictions", "Oversight predictions", "oversight.prediction.at")
+PREDICTIONS = Source("predictions", "Oversight predictions", "oversight.prediction.at", "Predicted")
 """The same events by the time of their verdict; events without a verdict are left out."""
-WATCHERS = Source("watchers", "Oversight watchers", "@timestamp", heartbeats=True)
+WATCHERS = Source("watchers", "Oversight watchers", "@timestamp", "Last heartbeat", heartbeats=True)
 """The watchers' heartbeats: one document for each watcher, by the time of its last heartbeat."""
 SOURCES = (EVENTS, ARRIVALS, PREDICTIONS, WATCHERS)
 
@@ -217,8 +219,11 @@ class Panel:
     """Width in columns of the grid, which has 48."""
     height: int = 12
     """Height in rows of the grid, about 20 pixels each."""
+    sort_by: int = 0
+    """Of a table: the position of the metric that sorts its rows, largest first."""
     drill_down: str | None = None
-    """Id of the dashboard that opens when a user clicks a value; the value becomes its filter."""
+    """Id of the dashboard that opens when a user clicks a value, which becomes its filter. Only for a chart with one
+    breakdown: Kibana makes a filter of every breakdown of the clicked mark."""
     may_be_empty: str | None = None
     """Why the panel can be empty although events arrive. None: it then always shows something."""
 

@@ -1,4 +1,4 @@
-"""Panels of the dashboard *Oversight* for a model of numbers: the value of a regression, the score of a detector.
+"""Panels of the *Oversight Dashboard* for a model of numbers: the value of a regression, the score of a detector.
 
 View.measure ──┬─▶ over time beside its bounds, distribution, by user or machine
                └─▶ of an anomaly detector also the top anomalies and the features that deviate
@@ -182,7 +182,7 @@ def _anomalies(view: View, measure: Measure) -> tuple[Panel, ...]:
                 columns=(
                     Column(field=measure.field, title=measure.title, width=100),
                     Column(field=view.who.field, title=view.who.title, width=110),
-                    Column(field=REASONS, title="Features that deviate"),
+                    Column(field=REASONS, title="Reasons"),
                     Column(field="event.original", title="Raw line"),
                 ),
                 where=view.threat,

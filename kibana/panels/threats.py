@@ -1,4 +1,4 @@
-"""The dashboard *Oversight*: which threats the model finds, of which kind, when, and in whose traffic.
+"""The *Oversight Dashboard*: which threats the model finds, of which kind, when, and in whose traffic.
 
 A model of numbers has its own panels below the figures (kibana/panels/numbers.py).
 """
@@ -20,7 +20,7 @@ from kibana.panels.declarations import (
     Terms,
     Times,
 )
-from kibana.panels.model_view import DESTINATION, FAMILY, LABEL, LABELS, NO_ADDRESSES, REASONS, SOURCE, View
+from kibana.panels.model_view import ALERT, DESTINATION, FAMILY, LABEL, LABELS, NO_ADDRESSES, REASONS, SOURCE, View
 from kibana.panels.palette import VERMILLION
 
 LAST_DAYS = "now-7d"
@@ -31,7 +31,7 @@ def dashboard(view: View) -> Dashboard:
     words, events = view.words, view.words.events
     return Dashboard(
         id="oversight",
-        title="Oversight",
+        title="Oversight Dashboard",
         description=f"{words.title} that the model finds in the {events}: which, when, and in whose {events}",
         intro=_intro(view) if view.measure is None else numbers.intro(view, view.measure),
         panels=_panels(view),
@@ -46,7 +46,7 @@ def _intro(view: View) -> str:
         "**What you see:** every event that has a verdict of the model. "
         f"A *{words.one}* is {words.meaning}{unknown}; {words.are_harmless} sky blue everywhere, "
         f"and each family of {words.attacks} has one colour. "
-        f"Pick a {who}, a family or a label above; click a {who} to go on to *Triage*."
+        f"Pick a {who}, a family or a label above; click a {who} in *From {who} to triage* to go on to *Triage*."
     )
 
 
@@ -239,7 +239,6 @@ def _users(view: View) -> tuple[Panel, ...]:
             ),
             where=view.threat,
             height=14,
-            drill_down="triage",
         ),
         Panel(
             id="threats-pie-per-user",
@@ -253,6 +252,22 @@ def _users(view: View) -> tuple[Panel, ...]:
             ),
             where=view.threat,
             height=14,
+        ),
+        Panel(
+            id="user-to-triage",
+            title=f"From {who.one} to triage",
+            question=f"Which {who.many} have alerts to look at in Triage?",
+            chart="table",
+            by=(Terms(field=who.field, title=who.title, size=20),),
+            metrics=(
+                Metric(title=words.title),
+                Metric(title="Alerts", part=ALERT),
+                *((Metric(title="Unknowns", part=view.unknown),) if view.knows_unknown else ()),
+                Metric(kind="max", title="Highest risk", field="event.risk_score", decimals=1),
+            ),
+            where=view.threat,
+            width=48,
+            height=10,
             drill_down="triage",
         ),
     )

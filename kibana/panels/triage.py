@@ -360,6 +360,7 @@ def _verdicts(view: View) -> tuple[Panel, ...]:
                 Metric(kind="ratio", title="False-positive rate", part=wrong, format="percent", decimals=1),
             ),
             where=judged,
+            sort_by=2,
             may_be_empty=nobody,
         ),
     )

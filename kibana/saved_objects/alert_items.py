@@ -19,6 +19,7 @@ from contract.artifact.contract import ModelContract
 from contract.documents.alerts import alerts_index
 from contract.documents.datasets import CONNECTION
 from contract.documents.fields import ECS_VERSION
+from kibana.panels.model_view import REASONS
 from kibana.saved_objects.alert_rules import Rule, alert_rules
 from kibana.saved_objects.objects import Names, holds
 from kibana.saved_objects.stored import Key, Stored, digest
@@ -30,6 +31,21 @@ INDEX_CONNECTOR, LOG_CONNECTOR = "alerts-index", "server-log"
 FIRED, RECOVERED = "query matched", "recovered"
 MAX_GROUPS = 100
 """Maximum number of values into which a rule splits its measure."""
+MAX_HITS, MAX_HITS_OF_A_GROUP = 10, 3
+"""Maximum number of events that Kibana reads for an alert. For a group it reads them whole, with the raw line."""
+EXAMPLE = "context.hits.0._source"
+"""One of the events that a rule found: the newest, or any event of a group."""
+OF_EXAMPLE = (
+    "event.severity",
+    "event.risk_score",
+    "host.name",
+    "source.ip",
+    "destination.ip",
+    "user.id",
+    "oversight.prediction.label",
+    "oversight.prediction.family",
+)
+"""What an alert takes over from the example."""
 CREATE_ONLY: Mapping[Kind, tuple[str, ...]] = {
     "connector": ("connector_type_id",),
     "rule": ("rule_type_id", "consumer", "enabled"),
@@ -139,8 +155,8 @@ def _rule(names: Names, rule: Rule) -> AlertItem:
         "searchType": "esQuery",
         "index": [rule.source.index(names.namespace, names.dataset)],
         "timeField": rule.source.time_field,
-        "esQuery": json.dumps({"query": rule.query}, separators=(",", ":")),
-        "size": 10,
+        "esQuery": json.dumps({"query": rule.query, "_source": [*OF_EXAMPLE, REASONS]}, separators=(",", ":")),
+        "size": MAX_HITS if rule.by is None else MAX_HITS_OF_A_GROUP,
         "timeWindowSize": rule.window_min,
         "timeWindowUnit": "m",
         "threshold": [rule.above],
@@ -172,11 +188,12 @@ def _actions(names: Names, rule: Rule) -> list[dict[str, Any]]:
         "throttle": None,
     }
     actions = [
-        {"id": index, "group": FIRED, "params": {"documents": [_document(rule, message)]}, "frequency": frequency},
+        {"id": index, "group": FIRED, "params": {"documents": [_fired(rule, message)]}, "frequency": frequency},
         {"id": log, "group": FIRED, "params": {"level": "warn", "message": message}, "frequency": frequency},
     ]
     if rule.lasting:
-        recovered = "{{rule.name}}: recovered (measured {{context.value}})"
+        # Kibana has no figure for a recovered alert: `context.value` is 0 if nothing is split by a field.
+        recovered = "{{rule.name}}: recovered"
         actions.append(
             {
                 "id": index,
@@ -188,9 +205,31 @@ def _actions(names: Names, rule: Rule) -> list[dict[str, Any]]:
     return actions
 
 
+def _fired(rule: Rule, reason: str) -> dict[str, Any]:
+    """The document of an alert that begins, with what was measured and found."""
+    document = _document(rule, reason)
+    measure = "count" if rule.average_of is None else "value"
+    document["oversight"]["alert"][measure] = "{{context.value}}"
+    if not rule.names_events:
+        return document
+    for name in OF_EXAMPLE:
+        if name != rule.by:
+            _put(document, name, f"{{{{{EXAMPLE}.{name}}}}}")
+    _put(document, REASONS, f"{{{{#{EXAMPLE}.{REASONS}}}}}{{{{.}}}}; {{{{/{EXAMPLE}.{REASONS}}}}}")
+    document["oversight"]["alert"]["events"] = "{{#context.hits}}{{_id}} {{/context.hits}}"
+    return document
+
+
+def _put(document: dict[str, Any], name: str, value: Any) -> None:
+    """Set a field of a nested document."""
+    *parents, leaf = name.split(".")
+    for parent in parents:
+        document = document.setdefault(parent, {})
+    document[leaf] = value
+
+
 def _document(rule: Rule, reason: str) -> dict[str, Any]:
     """The document that the index connector writes (contract/documents/alerts.py). Kibana fills in the braces."""
-    measure = "count" if rule.average_of is None else "value"
     document: dict[str, Any] = {
         "ecs": {"version": ECS_VERSION},
         "event": {
@@ -203,9 +242,8 @@ def _document(rule: Rule, reason: str) -> dict[str, Any]:
             "url": "{{{context.link}}}",
         },
         "rule": {"id": "{{rule.id}}", "name": "{{rule.name}}", "ruleset": "oversight"},
-        "oversight": {"alert": {measure: "{{context.value}}", "threshold": rule.above}},
+        "oversight": {"alert": {"threshold": rule.above}},
     }
     if rule.by is not None:
-        root, name = rule.by.split(".")
-        document[root] = {name: "{{alert.id}}"}
+        _put(document, rule.by, "{{alert.id}}")
     return document

@@ -8,7 +8,7 @@ rescored, so that a new model does not cause a storm of old alerts. All rules ru
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from contract.artifact.contract import ModelContract
 from contract.documents.fields import FAILED, PENDING, STATUS
 from kibana.panels.conditions import Between, Exists, Is, Not, Where, query
 from kibana.panels.declarations import ARRIVALS, PREDICTIONS, Source
-from kibana.panels.model_view import ALERT, View
+from kibana.panels.model_view import ALERT, SOURCE, View
 
 RESCORED = Is("oversight.prediction.rescored", True)
 UNKNOWN_FLAG = "oversight.prediction.unknown"
@@ -54,6 +54,8 @@ class Rule:
     """The rule fires if the measure is greater than this."""
     by: str | None = None
     """Field by whose values the measure is split; each value fires by itself."""
+    names_events: bool = False
+    """The alert describes the events that the rule found, not only their number."""
     lasting: bool = False
     """True: report when the condition begins and when it ends. False: report at each run that finds something new."""
 
@@ -116,16 +118,7 @@ def _alerts(view: View, fresh: Sequence[Where]) -> tuple[Rule, ...]:
         return ()
     words, who = view.words, view.who
     return (
-        Rule(
-            id="severe-attack",
-            name=words.severe,
-            what=f"{words.severe_one} was found; look at it in the dashboard Triage",
-            source=PREDICTIONS,
-            where=(ALERT, Between("event.severity", view.severe), *fresh),
-            # Kibana skips events that it has already reported, so a long window finds late writes without repeating
-            # alerts.
-            window_min=60,
-        ),
+        *_severe(view, fresh),
         Rule(
             id=f"many-alerts-of-a-{who.one}",
             name=f"Many alerts of one {who.one}",
@@ -135,8 +128,46 @@ def _alerts(view: View, fresh: Sequence[Where]) -> tuple[Rule, ...]:
             window_min=5,
             above=20,
             by=who.field,
+            names_events=True,
             lasting=True,
         ),
+    )
+
+
+def _severe(view: View, fresh: Sequence[Where]) -> Iterator[Rule]:
+    """The rules about severe alerts: by source address, else by user or machine, else one by one.
+
+    Kibana groups by one field and leaves out documents without it, so each field has a rule of its own. A flood from
+    one address is then one alert, which lasts until an hour has passed without another event.
+    """
+    words, who = view.words, view.who
+    keys = [(SOURCE, "address")] if view.is_about_network else []
+    keys.append((who.field, who.one))
+    severe = (ALERT, Between("event.severity", view.severe), *fresh)
+    lacking: list[Where] = []
+    for field, one in keys:
+        yield Rule(
+            id=f"severe-attack-of-a-{one}" if lacking else "severe-attack",
+            name=f"{words.severe} of one {one}" if lacking else words.severe,
+            what=f"{words.severe_one} of one {one} was found, or many; look at them in the dashboard Triage",
+            source=PREDICTIONS,
+            where=(*severe, *lacking, Exists(field)),
+            window_min=60,
+            by=field,
+            names_events=True,
+            lasting=True,
+        )
+        lacking.append(Not(Exists(field)))
+    without = " or ".join(one for _, one in keys)
+    yield Rule(
+        id="severe-attack-of-nobody",
+        name=f"{words.severe} without {without}",
+        what=f"{words.severe_one} was found in an event that has no {without}; look at it in the dashboard Triage",
+        source=PREDICTIONS,
+        where=(*severe, *lacking),
+        # Kibana skips events that it has already reported, so a long window finds late writes without repeating alerts.
+        window_min=60,
+        names_events=True,
     )
 
 

@@ -20,7 +20,7 @@ def saved_objects(contract: ModelContract, names: Names) -> list[SavedObject]:
     """Data views, saved searches, saved queries and dashboards. They refer only to each other."""
     declared = boards(contract)
     return [
-        *(data_view(names, source, contract) for source in SOURCES),
+        *(data_view(names, source, contract, declared.searches) for source in SOURCES),
         *(_search(names, search) for search in declared.searches),
         *(_query(names, query) for query in declared.queries),
         *(dashboard_object(names, board, declared, contract) for board in declared.dashboards),

@@ -18,27 +18,31 @@ from kibana.saved_objects import lens
 from kibana.saved_objects.data_views import data_view_id
 from kibana.saved_objects.objects import Names, Reference, SavedObject, dump, search_source
 
-HEADER = "header"
-HEADER_HEIGHT = 5
+LINKS, HEADER = "links", "header"
+LINKS_HEIGHT, HEADER_HEIGHT = 4, 4
+"""Rows of the grid. Kibana gives a new panel of links in one row the same height."""
 DRILL_DOWN = "DASHBOARD_TO_DASHBOARD_DRILLDOWN"
 OPTIONS = {"useMargins": True, "syncColors": False, "syncCursor": True, "syncTooltips": False, "hidePanelTitles": False}
 
 
 def dashboard_object(names: Names, board: Dashboard, boards: Boards, contract: ModelContract) -> SavedObject:
     """The saved object of one dashboard."""
-    panels: list[dict[str, Any]] = [_header(names, board, boards.dashboards)]
-    references: list[Reference] = []
-    for panel, place in places(board.panels, top=HEADER_HEIGHT):
+    links, named_links = _links(names, boards.dashboards)
+    panels: list[dict[str, Any]] = [links, _header(board)]
+    references: list[Reference] = [*named_links]
+    for panel, place in places(board.panels, top=LINKS_HEIGHT + HEADER_HEIGHT):
         entry, named = (
             _documents(names, panel) if panel.chart == "documents" else _chart(names, panel, boards, contract)
         )
         drill, targets = _drill_down(names, panel)
         entry["embeddableConfig"]["enhancements"] = drill
+        if panel.chart == "metric":
+            entry["embeddableConfig"]["hidePanelTitles"] = True  # a metric shows its title beside the number
         panels.append({"gridData": _grid(panel.id, place), "panelIndex": panel.id, "title": panel.title} | entry)
         references += [*named, *targets]
     controls, named = _controls(names, board)
     attributes = {
-        "title": names.title(board.title if board.id == "oversight" else f"Oversight: {board.title}"),
+        "title": names.title(board.title if board.title.startswith("Oversight") else f"Oversight: {board.title}"),
         "description": board.description,
         "version": 1,
         "timeRestore": True,
@@ -56,17 +60,45 @@ def _grid(panel: str, place: Place) -> dict[str, Any]:
     return {"x": place.x, "y": place.y, "w": place.width, "h": place.height, "i": panel}
 
 
-def _header(names: Names, board: Dashboard, others: Sequence[Dashboard]) -> dict[str, Any]:
-    """The Markdown panel on top: what the dashboard shows, and links to the other dashboards."""
-    links = " | ".join(
-        f"**{other.title}**" if other.id == board.id else f"[{other.title}](#/view/{names.id('dashboard', other.id)})"
-        for other in others
-    )
-    markdown = {"fontSize": 12, "openLinksInNewTab": False, "markdown": f"{links}\n\n{board.intro}"}
+def _links(names: Names, boards: Sequence[Dashboard]) -> tuple[dict[str, Any], list[Reference]]:
+    """The panel of links to all dashboards, which keep time range and filters."""
+    options = {"openInNewTab": False, "useCurrentDateRange": True, "useCurrentFilters": True}
+    links = [
+        {
+            "id": board.id,
+            "type": "dashboardLink",
+            "order": order,
+            "label": board.title,
+            "destinationRefName": f"link_{board.id}_dashboard",
+            "options": options,
+        }
+        for order, board in enumerate(boards)
+    ]
+    references = [
+        Reference(f"{LINKS}:link_{board.id}_dashboard", "dashboard", names.id("dashboard", board.id))
+        for board in boards
+    ]
+    panel = {
+        "type": "links",
+        "gridData": _grid(LINKS, Place(0, 0, COLUMNS, LINKS_HEIGHT)),
+        "panelIndex": LINKS,
+        "title": "",
+        "embeddableConfig": {
+            "hidePanelTitles": True,
+            "enhancements": {},
+            "attributes": {"title": "", "layout": "horizontal", "links": links},
+        },
+    }
+    return panel, references
+
+
+def _header(board: Dashboard) -> dict[str, Any]:
+    """The Markdown panel below the links: what the dashboard shows."""
+    markdown = {"fontSize": 12, "openLinksInNewTab": False, "markdown": board.intro}
     nothing = {"query": {"query": "", "language": "kuery"}, "filter": []}
     return {
         "type": "visualization",
-        "gridData": _grid(HEADER, Place(0, 0, COLUMNS, HEADER_HEIGHT)),
+        "gridData": _grid(HEADER, Place(0, LINKS_HEIGHT, COLUMNS, HEADER_HEIGHT)),
         "panelIndex": HEADER,
         "title": "",
         "embeddableConfig": {

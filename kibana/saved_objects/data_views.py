@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from contract.artifact.contract import ModelContract
 from contract.documents.heartbeats import FIELDS as HEARTBEAT_FIELDS
-from kibana.panels.declarations import Source
+from kibana.panels.declarations import SOURCES, SavedSearch, Source
 from kibana.panels.meanings import meanings_of
 from kibana.panels.model_view import View
 from kibana.panels.palette import SEVERITY
@@ -23,8 +23,15 @@ def data_view_id(names: Names, source: Source) -> str:
     return names.id("data-view", source.name)
 
 
-def data_view(names: Names, source: Source, contract: ModelContract) -> SavedObject:
-    """The data view of a source."""
+def data_view(names: Names, source: Source, contract: ModelContract, searches: Sequence[SavedSearch]) -> SavedObject:
+    """The data view of a source.
+
+    Args:
+        names: ids and titles.
+        source: which documents.
+        contract: the model's contract.
+        searches: the saved searches, whose column titles become the fields' labels.
+    """
     return SavedObject(
         "index-pattern",
         data_view_id(names, source),
@@ -34,7 +41,7 @@ def data_view(names: Names, source: Source, contract: ModelContract) -> SavedObj
             "timeFieldName": source.time_field,
             "allowHidden": False,
             "allowNoIndex": True,
-            "fieldAttrs": dump(_descriptions(source, contract)),
+            "fieldAttrs": dump(_field_attributes(source, contract, searches)),
             "fields": "[]",
             "fieldFormatMap": dump(_formats(source, contract)),
             "runtimeFieldMap": "{}",
@@ -43,14 +50,31 @@ def data_view(names: Names, source: Source, contract: ModelContract) -> SavedObj
     )
 
 
-def _descriptions(source: Source, contract: ModelContract) -> dict[str, Any]:
-    """The description that Kibana shows beside each field: the meaning that the contract gives it."""
+def _field_attributes(
+    source: Source, contract: ModelContract, searches: Sequence[SavedSearch]
+) -> dict[str, dict[str, str]]:
+    """What Kibana shows for each field: its description, and a label if a saved search has a column for it."""
+    attributes = {name: {"customDescription": text} for name, text in _descriptions(source, contract).items()}
+    for name, label in _labels(source, searches).items():
+        attributes[name] = attributes.get(name, {}) | {"customLabel": label}
+    return attributes
+
+
+def _labels(source: Source, searches: Sequence[SavedSearch]) -> dict[str, str]:
+    """The titles of the columns, by field. Without a label Kibana shows the field's name, which a column cuts off."""
+    labels = {each.time_field: each.time_title for each in SOURCES if each.heartbeats == source.heartbeats}
+    for search in searches:
+        if search.source.heartbeats == source.heartbeats:
+            labels = {column.field: column.title for column in search.columns} | labels
+    return labels
+
+
+def _descriptions(source: Source, contract: ModelContract) -> dict[str, str]:
+    """The description of each field: the meaning that the contract gives it."""
     if source.heartbeats:
-        return {each.name: {"customDescription": each.meaning} for each in HEARTBEAT_FIELDS if each.kind != "object"}
-    descriptions = {name: {"customDescription": meaning} for name, meaning in meanings_of(contract).items()}
-    return descriptions | {
-        each.field: {"customDescription": f"the model's input {each.name}"} for each in contract.features
-    }
+        return {each.name: each.meaning for each in HEARTBEAT_FIELDS if each.kind != "object"}
+    inputs = {each.field: f"the model's input {each.name}" for each in contract.features}
+    return {**meanings_of(contract), **inputs}
 
 
 def _formats(source: Source, contract: ModelContract) -> dict[str, Any]:
@@ -73,6 +97,7 @@ def _formats(source: Source, contract: ModelContract) -> dict[str, Any]:
     return formats | {
         "oversight.prediction.delay_s": seconds,
         "event.severity": _severity(),
+        "event.risk_score": {"id": "number", "params": {"pattern": "0.0"}},
         "event.duration": {"id": "duration", "params": duration},
     }
 

@@ -6,6 +6,7 @@ Panel ──▶ columns (lens_columns.py) + visualization (lens_charts.py) ─�
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from contract.documents.fields import Kind
@@ -87,5 +88,6 @@ def columns(panel: Panel, kinds: Mapping[str, Kind]) -> Columns:
     if needs_colours_by(panel):
         columns_by_id[COLOURS_BY] = columns_by_id[bucket_id(0)]
     for number, wanted in enumerate(panel.metrics):
-        columns_by_id |= metric(number, wanted)
+        # Lens shows the column's label as the title of a metric.
+        columns_by_id |= metric(number, replace(wanted, title=panel.title) if panel.chart == "metric" else wanted)
     return columns_by_id

@@ -30,13 +30,15 @@ def visualization_of(panel: Panel, palette: Palette) -> tuple[str, dict[str, Any
     match panel.chart:
         case "metric":
             colour = {} if panel.colour is None else {"color": panel.colour}
-            return "lnsMetric", layer | {"metricAccessor": metrics[0], "subtitle": panel.metrics[0].title} | colour
+            return "lnsMetric", layer | {"metricAccessor": metrics[0]} | _subtitle(panel) | colour
         case "donut":
             return "lnsPie", {"shape": "donut", "layers": [layer | _donut(panel, metrics[0], buckets, palette)]}
         case "table":
             columns = [{"columnId": each, "isTransposed": False} for each in (*buckets, *metrics)]
+            if panel.drill_down is not None:
+                columns[0]["oneClickFilter"] = True
             is_fixed = isinstance(panel.by[0], Cases) and not panel.by[0].ranked
-            sorted_by = {} if is_fixed else {"sorting": {"columnId": metrics[0], "direction": "desc"}}
+            sorted_by = {} if is_fixed else {"sorting": {"columnId": metrics[panel.sort_by], "direction": "desc"}}
             return "lnsDatatable", layer | {"columns": columns, "paging": {"size": 30, "enabled": True}} | sorted_by
         case "heat_map":
             axes = {"xAccessor": buckets[0], "yAccessor": buckets[1], "valueAccessor": metrics[0]}
@@ -57,6 +59,12 @@ _HEAT_MAP: dict[str, Any] = {
         "isXAxisTitleVisible": False,
     },
 }
+
+
+def _subtitle(panel: Panel) -> dict[str, str]:
+    """What a metric counts; empty if its title already has this word."""
+    counted = panel.metrics[0].title
+    return {} if counted.casefold() in panel.title.casefold() else {"subtitle": counted}
 
 
 def needs_colours_by(panel: Panel) -> bool:

@@ -27,7 +27,13 @@ def at(minutes_ago: float) -> str:
 
 
 def verdict(
-    minutes_ago: float, *, severity: int = 0, user: str = "alice", unknown: bool = False, rescored: bool = False
+    minutes_ago: float,
+    *,
+    severity: int = 0,
+    user: str | None = "alice",
+    source: str | None = None,
+    unknown: bool = False,
+    rescored: bool = False,
 ) -> dict[str, Any]:
     """An enriched document; one with a severity is an alert."""
     prediction = {
@@ -39,7 +45,8 @@ def verdict(
     return {
         "@timestamp": at(minutes_ago + 600),
         "event": {"kind": "alert" if severity else "event", "severity": severity, "ingested": at(minutes_ago)},
-        "user": {"id": user},
+        **({} if user is None else {"user": {"id": user}}),
+        **({} if source is None else {"source": {"ip": source}}),
         "oversight": {"status": "enriched", "prediction": prediction | ({"rescored": True} if rescored else {})},
     }
 
@@ -64,16 +71,37 @@ Documents = Callable[[], list[dict[str, Any]]]
 """Built when the case runs, because their times are relative to now."""
 Case = tuple[str, str, Documents, dict[str, float]]
 CASES: list[Case] = [
-    ("severe-attack", "high", lambda: [verdict(1, severity=73), verdict(2)], {ALL: 1}),
-    ("severe-attack", "critical", lambda: [verdict(4, severity=99), verdict(1, severity=99)], {ALL: 2}),
-    ("severe-attack", "medium only", lambda: [verdict(1, severity=47)], {}),
-    ("severe-attack", "written late", lambda: [verdict(50, severity=99)], {ALL: 1}),
-    ("severe-attack", "too old", lambda: [verdict(61, severity=99)], {}),
-    ("severe-attack", "rescored", lambda: [verdict(1, severity=99, rescored=True)], {}),
+    (
+        "severe-attack",
+        "a flood is one alert",
+        lambda: [verdict(1, severity=73, source="10.0.0.7") for _ in range(190)],
+        {"10.0.0.7": 190},
+    ),
+    (
+        "severe-attack",
+        "two addresses of one user",
+        lambda: [verdict(4, severity=99, source="10.0.0.7"), verdict(1, severity=99, source="fd00::7")],
+        {"10.0.0.7": 1, "fd00::7": 1},
+    ),
+    ("severe-attack", "medium only", lambda: [verdict(1, severity=47, source="10.0.0.7")], {}),
+    ("severe-attack", "written late", lambda: [verdict(50, severity=99, source="10.0.0.7")], {"10.0.0.7": 1}),
+    ("severe-attack", "too old", lambda: [verdict(61, severity=99, source="10.0.0.7")], {}),
+    ("severe-attack", "rescored", lambda: [verdict(1, severity=99, source="10.0.0.7", rescored=True)], {}),
+    ("severe-attack", "without an address", lambda: [verdict(1, severity=99)], {}),
     (
         "severe-attack",
         "suppressed",
-        lambda: [verdict(1, severity=99) | {"event": {"kind": "event", "severity": 99}}],
+        lambda: [verdict(1, severity=99, source="10.0.0.7") | {"event": {"kind": "event", "severity": 99}}],
+        {},
+    ),
+    ("severe-attack-of-a-user", "high", lambda: [verdict(1, severity=73), verdict(2)], {"alice": 1}),
+    ("severe-attack-of-a-user", "from an address", lambda: [verdict(1, severity=73, source="10.0.0.7")], {}),
+    ("severe-attack-of-a-user", "of nobody", lambda: [verdict(1, severity=73, user=None)], {}),
+    ("severe-attack-of-nobody", "high", lambda: [verdict(1, severity=73, user=None), verdict(2, user=None)], {ALL: 1}),
+    (
+        "severe-attack-of-nobody",
+        "of somebody",
+        lambda: [verdict(1, severity=99), verdict(1, severity=99, user=None, source="10.0.0.7")],
         {},
     ),
     (

@@ -53,7 +53,7 @@ def test_ids_are_readable_and_hold_namespace_and_space() -> None:
 
 def test_installations_are_told_apart_by_their_titles() -> None:
     titles = {each["id"]: each["attributes"]["title"] for each in lines(built(names=Names("lab")))}
-    assert titles["oversight-lab-dashboard-oversight"] == "Oversight (lab)"
+    assert titles["oversight-lab-dashboard-oversight"] == "Oversight Dashboard (lab)"
     assert titles["oversight-lab-search-threats-details-per-user"] == "Threats details per User (lab)"
     assert titles["oversight-lab-data-view-events"] == "logs-oversight.connection-lab"
     assert titles["oversight-lab-data-view-watchers"] == "oversight-watchers-lab"
@@ -62,7 +62,7 @@ def test_installations_are_told_apart_by_their_titles() -> None:
 def test_a_dataset_other_than_connection_has_objects_of_its_own() -> None:
     """A namespace with the name of a dataset has other ids, and two datasets of one namespace too."""
     titles = {each["id"]: each["attributes"]["title"] for each in lines(built(names=Names("default", dataset="river")))}
-    assert titles["oversight-river-default-dashboard-oversight"] == "Oversight (river)"
+    assert titles["oversight-river-default-dashboard-oversight"] == "Oversight Dashboard (river)"
     assert titles["oversight-river-default-data-view-events"] == "logs-oversight.river-default"
     assert titles["oversight-river-default-data-view-watchers"] == "oversight-watchers-default"
     for other in (Names(), Names("river"), Names("lab", dataset="river")):
@@ -89,14 +89,57 @@ def panels(name: str, contract: ModelContract = SHIPPED) -> dict[str, dict[str, 
 
 def test_every_panel_of_the_declaration_is_there_in_its_order() -> None:
     for board in boards(SHIPPED).dashboards:
-        assert list(panels(board.id)) == ["header", *(panel.id for panel in board.panels)]
+        assert list(panels(board.id)) == ["links", "header", *(panel.id for panel in board.panels)]
 
 
-def test_the_header_says_what_one_sees_and_leads_to_the_other_dashboards() -> None:
+def test_the_header_says_what_one_sees() -> None:
     text = panels("triage")["header"]["embeddableConfig"]["savedVis"]["params"]["markdown"]
-    assert "**What you see:**" in text
-    assert "[Operations](#/view/oversight-default-dashboard-operations)" in text
-    assert "**Triage**" in text
+    assert text.startswith("**What you see:**")
+
+
+@pytest.mark.parametrize("name", ["oversight", "triage", "operations"])
+def test_links_lead_to_all_dashboards_and_keep_time_and_filters(name: str) -> None:
+    """A link in Markdown would drop both."""
+    links = panels(name)["links"]["embeddableConfig"]["attributes"]["links"]
+    assert [link["label"] for link in links] == ["Oversight Dashboard", "Triage", "Operations"]
+    assert all(link["options"]["useCurrentDateRange"] and link["options"]["useCurrentFilters"] for link in links)
+    targets = {each["name"]: each["id"] for each in dashboard(name)["references"]}
+    assert [targets[f"links:{link['destinationRefName']}"] for link in links] == [
+        f"oversight-default-dashboard-{board}" for board in ("oversight", "triage", "operations")
+    ]
+
+
+def test_each_column_of_a_saved_search_has_its_title() -> None:
+    """Without a label Kibana shows the field's name, cut off at the width of the column."""
+    for contract in (SHIPPED, *TASKS.values()):
+        views = {each["id"]: each for each in lines(built(contract)) if each["type"] == "index-pattern"}
+        for search in boards(contract).searches:
+            view = views[f"oversight-default-data-view-{search.source.name}"]
+            labels = json.loads(view["attributes"]["fieldAttrs"])
+            assert {column.field: labels[column.field]["customLabel"] for column in search.columns} == {
+                column.field: column.title for column in search.columns
+            }
+            assert labels[search.source.time_field]["customLabel"] == search.source.time_title
+
+
+def test_the_word_of_a_metric_stands_once() -> None:
+    """Lens shows the column's label as title; the title above the panel would repeat it, and a subtitle could too."""
+    for board in boards(SHIPPED).dashboards:
+        for panel in board.panels:
+            if panel.chart != "metric":
+                continue
+            config = panels(board.id)[panel.id]["embeddableConfig"]
+            state = config["attributes"]["state"]
+            assert config["hidePanelTitles"] is True
+            assert state["datasourceStates"]["formBased"]["layers"]["layer"]["columns"]["m0"]["label"] == panel.title
+            assert state["visualization"].get("subtitle", "-").casefold() not in panel.title.casefold()
+    assert lens("triage", "alerts-without-verdict")["state"]["visualization"]["subtitle"] == "Alerts"
+    assert "subtitle" not in lens("triage", "alerts")["state"]["visualization"]
+
+
+def test_labels_that_raise_false_alarms_are_sorted_by_their_rate() -> None:
+    shown = lens("triage", "false-positive-rate")["state"]["visualization"]
+    assert shown["sorting"] == {"columnId": "m2", "direction": "desc"}
 
 
 def lens(name: str, panel: str, contract: ModelContract = SHIPPED) -> dict[str, Any]:
@@ -169,10 +212,16 @@ def test_techniques_are_links_and_probabilities_percentages() -> None:
     )
 
 
-def test_a_click_on_a_user_leads_to_triage() -> None:
+def test_a_click_on_a_user_leads_to_triage_with_that_user_alone() -> None:
+    """Kibana makes a filter of every breakdown of a mark: a click on *unknown* would leave no alert in Triage."""
     found = dashboard("oversight")
     names = [each["name"] for each in found["references"] if each["id"] == "oversight-default-dashboard-triage"]
-    assert names[0].startswith("threats-per-user:drilldown:DASHBOARD_TO_DASHBOARD_DRILLDOWN:")
+    assert names == [
+        "links:link_triage_dashboard",
+        "user-to-triage:drilldown:DASHBOARD_TO_DASHBOARD_DRILLDOWN:user-to-triage-drill-down:dashboardId",
+    ]
+    columns = lens("oversight", "user-to-triage")["state"]["visualization"]["columns"]
+    assert [column["columnId"] for column in columns if column.get("oneClickFilter")] == ["b0"]
 
 
 Change = Callable[[list[dict[str, Any]]], None]

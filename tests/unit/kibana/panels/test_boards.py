@@ -116,7 +116,7 @@ def test_a_control_with_a_field_that_no_mapping_has_is_named() -> None:
 @pytest.mark.parametrize("contract", [SHIPPED, TURBINE], ids=lambda contract: contract.name)
 def test_the_first_six_panels_are_there_by_name(contract: ModelContract) -> None:
     found = boards(contract)
-    assert [board.title for board in found.dashboards] == ["Oversight", "Triage", "Operations"]
+    assert [board.title for board in found.dashboards] == ["Oversight Dashboard", "Triage", "Operations"]
     titles = [panel.title for panel in found.dashboards[0].panels if panel.title.startswith("Threats ")]
     assert titles[:6] == list(FIRST_SIX)
     assert "Threats details per User" in [search.title for search in found.searches]
@@ -133,6 +133,8 @@ def test_every_panel_has_a_question_and_the_shape_of_its_chart(contract: ModelCo
         assert panel.search is None or panel.search.source is panel.source, panel.id
         assert panel.question.rstrip(".").endswith(("?", "event")), panel.id
         assert panel.drill_down in (None, *(other.id for other in boards(contract).dashboards)), panel.id
+        assert panel.drill_down is None or len(panel.by) == 1, panel.id
+        assert 0 <= panel.sort_by < max(1, len(panel.metrics)), panel.id
         assert board.intro.startswith("**What you see:**")
 
 
