@@ -8,6 +8,7 @@ flows, as they become known ──▶ in_order.py ──▶ kdd_record.py ──
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -53,7 +54,7 @@ class Stream:
         self.extractor = extractor or FeatureExtractor()
         self._in_order: InOrder[Flow] = InOrder(late_s)
         self._is_live, self._fed_at_s = is_live, time.monotonic()
-        self._last_messages: dict[str, tuple[Columns, KddRecord]] = {}
+        self._last_messages: OrderedDict[str, tuple[Columns, KddRecord]] = OrderedDict()
         self._explained = explained
         self.explanation: Mapping[str, Sequence[Connection]] = {}
         """The connections in the windows of the explained flow, or of its last ICMP message."""
@@ -111,5 +112,5 @@ class Stream:
         self._last_messages.pop(flow.message_of, None)
         self._last_messages[flow.message_of] = columns, record
         if len(self._last_messages) > MAX_ICMP_FLOWS:
-            del self._last_messages[next(iter(self._last_messages))]
+            self._last_messages.popitem(last=False)
         return None

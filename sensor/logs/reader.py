@@ -8,7 +8,7 @@ a file's lines ──▶ duplicates out ──▶ zeek.py | suricata.py ──�
 from __future__ import annotations
 
 import logging
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 
 from sensor.flow import Flow
@@ -58,7 +58,7 @@ class LogReader:
     def __init__(self, kind: str) -> None:
         self._kind = kind
         self._files: dict[Hashable, Callable[[str], Flow | None]] = {}
-        self._seen: dict[int, None] = {}
+        self._seen: OrderedDict[int, None] = OrderedDict()
         self.skipped = Skipped()
 
     def flows(self, file: Hashable, name: str, first: int, lines: Iterable[bytes]) -> list[Flow]:
@@ -97,7 +97,7 @@ class LogReader:
             return True
         self._seen[key] = None
         if len(self._seen) > REMEMBERED_LINES:
-            del self._seen[next(iter(self._seen))]
+            self._seen.popitem(last=False)
         return False
 
 
