@@ -55,11 +55,11 @@ class FeatureExtractor:
             )
         self._now_s = connection.ended_s
         seen = Observed(
-            at_s=connection.ended_s,
-            host=connection.destination,
-            service=connection.service_key,
-            source_port=connection.source_port,
-            counts=_COUNTS.get(connection.flag, ONE),
+            connection.ended_s,
+            connection.destination,
+            connection.service_key,
+            connection.source_port,
+            _COUNTS.get(connection.flag, ONE),
         )
         if self._kept is not None:
             self._kept.add(connection)
