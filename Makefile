@@ -10,7 +10,7 @@ RESOLVE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-find-links --custom-compile-command "make lock"
 LOCK := $(RESOLVE) pyproject.toml --group build
 
-.PHONY: help demo install env test check bounds format golden screens lock bench faults soak clean venv venv-demo
+.PHONY: help demo install env test check bounds format golden screens lock bench faults soak audit sbom clean venv venv-demo
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -66,6 +66,14 @@ lock: $(BIN)/uv ## resolve the dependencies again, into requirements/
 	$(LOCK) -c requirements/dev.txt -o requirements/serve.txt
 	$(RESOLVE) --group formats --no-deps $(ARGS) -o requirements/formats.txt
 	$(LOCK) --group test --extra console --extra embedded --extra train --extra parquet --resolution lowest-direct -o requirements/lowest.txt
+
+audit: $(BIN)/uv ## compare the locked packages with known vulnerabilities (needs the internet)
+	$(BIN)/uv tool run pip-audit@2.10.1 --disable-pip --require-hashes $(foreach lock,image dev,-r requirements/$(lock).txt) $(ARGS)
+
+sbom: $(BIN)/uv ## list what an installation contains, in build/sbom.json (CycloneDX)
+	@mkdir -p build
+	$(BIN)/uv tool run --from cyclonedx-bom==7.5.0 cyclonedx-py requirements --pyproject pyproject.toml \
+		--output-reproducible --of JSON -o build/sbom.json requirements/image.txt
 
 clean: ## remove what make and the demo created
 	rm -rf $(VENV) .demo build *.egg-info
