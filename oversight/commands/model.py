@@ -78,7 +78,7 @@ def show(path: Path, site: Path | None, *, as_json: bool) -> None:
     console.print(Text(f"task: {task_in_words(file.contract)}"), soft_wrap=False)
     console.print(Text(f"proof: {proof_in_words(file.contract)}"), soft_wrap=False)
     if profile is not None:
-        console.print(Text(f"profile: {site}, {profile_in_words(profile)}"), soft_wrap=False)
+        console.print(Text(f"profile: {site}, {profile_in_words(profile)}"))  # a path stays in one piece
     for table in (features_table(file.contract), labels_table(file.contract), figures_table(file.contract)):
         console.print()
         console.print(table)
