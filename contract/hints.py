@@ -30,7 +30,11 @@ def run(command: str) -> str:
     Args:
         command: subcommand and options, such as `provision --plan`; a subcommand that takes `--namespace`.
     """
+    return f"`oversight {command}{options()}`"
+
+
+def options() -> str:
+    """The options for the installation, each with a blank in front; empty if all are the default."""
     namespace, dataset = _chosen["namespace"], _chosen["dataset"]
-    options = "" if namespace == DEFAULT_NAMESPACE else f" --namespace {namespace}"
-    options += f" --dataset {dataset}" if dataset else ""
-    return f"`oversight {command}{options}`"
+    chosen = "" if namespace == DEFAULT_NAMESPACE else f" --namespace {namespace}"
+    return chosen + (f" --dataset {dataset}" if dataset else "")

@@ -33,6 +33,7 @@ OF_A_LARGE_ONE = {
     "excludes": ["event.original", "oversight.rejected", "oversight.shipped", "oversight.original"],
 }
 """What is read of an event that is too large: everything except the raw line, the features and unmapped fields."""
+_NOTHING = "no event arrived in this time range that matches the filters"
 _STATUSES = Cases(
     title="Status",
     cases=tuple(Case(name, Is(STATUS, name), STATUS_COLOURS[name]) for name in (ENRICHED, PENDING, FAILED)),
@@ -73,6 +74,7 @@ def board(view: View) -> Dashboard:
                 chart="time_bar",
                 by=(Times("Arrival"), _STATUSES),
                 source=ARRIVALS,
+                may_be_empty=_NOTHING,
                 width=48,
                 height=9,
             ),
@@ -84,6 +86,7 @@ def board(view: View) -> Dashboard:
                 metrics=(),
                 search=newest,
                 source=ARRIVALS,
+                may_be_empty=_NOTHING,
                 width=48,
                 height=26,
             ),

@@ -85,8 +85,7 @@ def verdict(source: Mapping[str, Any], contract: ModelContract, colours: Colours
         "labels": _texts(source, LABELS),
         "probability": _number(lookup_clear(source, "oversight.prediction.probability")),
         "measured": measured(source, contract),
-        "novelty": _number(lookup_clear(source, "oversight.prediction.novelty")),
-        "threshold": contract.novelty_threshold,
+        "novelty": novelty(_number(lookup_clear(source, "oversight.prediction.novelty")), contract.novelty_threshold),
         "alert": _ecs(source, "event.kind") == "alert",
         "suppressed_by": lookup_text(source, "oversight.suppressed_by"),
         "rescored": lookup_clear(source, "oversight.prediction.rescored") is True,
@@ -101,6 +100,16 @@ def measured(source: Mapping[str, Any], contract: ModelContract) -> list[str] | 
         return None
     bounds = [f"{line.title} {line.value:g}" for line in measure.lines]
     return [visible(measure.title), ", ".join([f"{found:,.6g}", *bounds])]
+
+
+def novelty(measured: float | None, threshold: float | None) -> str | None:
+    """Return the novelty, the threshold and what they mean; None if the event has none."""
+    if measured is None:
+        return None
+    if threshold is None:
+        return f"{measured * 100:.1f} %"
+    means = "above it: unlike the training rows" if measured > threshold else "not above it: like the training rows"
+    return f"{measured * 100:.1f} % (threshold {threshold * 100:.1f} %, {means})"
 
 
 def attack(source: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -91,6 +91,8 @@ class _Compiler:
         if isinstance(each, Numbers):
             raise TypeError(f"{self.panel.id}: with_ranges() must replace the numbers of {each.field} first")
         terms: dict[str, Any] = {"field": each.field, "size": each.size}
+        if each.missing is not None:
+            terms["missing"] = each.missing
         if each.by_name:
             terms["order"] = {"_key": "asc"}
         elif self.panel.metrics and self.panel.metrics[0].kind in ("unique_count", "average", "min", "max"):

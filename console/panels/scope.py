@@ -74,8 +74,14 @@ class Scope:
     picked: Mapping[str, tuple[str, ...]]
 
     def filters(self, source: Source, *where: Where | None) -> list[dict[str, Any]]:
-        """Return the conditions of a search over one source. Heartbeats have no users, families or labels."""
-        bounds = {"gte": self.time.start_ms, "lt": self.time.end_ms, "format": "epoch_millis"}
+        """Return the conditions of a search over one source.
+
+        Heartbeats have no users, families or labels. Of each watcher only the last one is stored, which can be newer
+        than the end of the time range: a watcher may write it while the page is read.
+        """
+        bounds: dict[str, Any] = {"gte": self.time.start_ms, "format": "epoch_millis"}
+        if not source.heartbeats:
+            bounds["lt"] = self.time.end_ms
         conditions: list[dict[str, Any]] = [{"range": {source.time_field: bounds}}]
         if not source.heartbeats:
             conditions += [{"terms": {name: list(values)}} for name, values in self.picked.items()]

@@ -10,6 +10,7 @@ from typing import Any
 
 from console.events.safe_text import label, moment, plain, visible
 from console.panels.rows import Row, is_full
+from contract.documents.fields import FIELDS
 from contract.documents.paths import lookup_clear
 from kibana.panels.declarations import Breakdown, Cases, Column, Metric, Panel, SavedSearch, Terms, Times
 from kibana.panels.model_view import DESTINATION, SOURCE
@@ -20,6 +21,8 @@ LONGEST_CELL = 400
 """Most characters of a value in a list of documents. The page of the event shows all of it."""
 PERCENT_FIELDS = frozenset({"oversight.prediction.probability", "oversight.prediction.novelty"})
 """Numbers from 0 to 1 that are shown as percent."""
+RISK_FIELD = "event.risk_score"
+TIME_FIELDS = frozenset(field.name for field in FIELDS if field.kind == "date")
 ADDRESS_FIELDS = frozenset({SOURCE, DESTINATION})
 """Addresses, which are kept on one line."""
 
@@ -30,7 +33,7 @@ def table_of(panel: Panel, rows: Sequence[Row]) -> dict[str, Any]:
     columns += [{"title": metric.title, "kind": "number"} for metric in panel.metrics]
     expected = expectations(panel)
     if expected:
-        columns.append({"title": "Expected", "kind": "number"})
+        columns.append({"title": "Share in training", "kind": "number"})
     full = [row for row in rows if panel.chart == "table" or is_full(panel.metrics, row)]
     cells = []
     for row in full[:MOST_ROWS]:
@@ -78,9 +81,15 @@ def documents_of(search: SavedSearch, answer: Mapping[str, Any], time_field: str
     hits = (answer.get("hits") or {}).get("hits") or []
     total = ((answer.get("hits") or {}).get("total") or {}).get("value", len(hits))
     shown = [column for column in search.columns if not column.optional or _has_values(column, hits)]
-    columns: list[dict[str, Any]] = [{"title": "Time", "kind": "time"}]
+    columns: list[dict[str, Any]] = [{"title": search.source.time_title, "kind": "time"}]
     columns += [
-        {"title": column.title, "kind": "text", "width": column.width, "field": column.field} for column in shown
+        {
+            "title": column.title,
+            "kind": "time" if column.field in TIME_FIELDS else "text",
+            "width": column.width,
+            "field": column.field,
+        }
+        for column in shown
     ]
     rows = [_document(shown, hit, time_field) for hit in hits]
     return {
@@ -113,6 +122,8 @@ def cell(value: Any, field: str = "") -> str:
         text = "; ".join(cell(each, field) for each in value[:20])
     elif field in PERCENT_FIELDS and isinstance(value, int | float) and not isinstance(value, bool):
         text = f"{value * 100:.1f} %"
+    elif field == RISK_FIELD and isinstance(value, int | float) and not isinstance(value, bool):
+        text = f"{value:.1f}"
     elif isinstance(value, str):
         text = visible(value[: LONGEST_CELL + 1])
     else:

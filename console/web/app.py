@@ -28,6 +28,7 @@ from common.settings.base import revealed
 from common.settings.shared import OversightSettings
 from console.events import listing as events
 from console.events.story import story
+from console.events.verdict_command import verdict_command
 from console.panels.board import page
 from console.panels.indices import Indices
 from console.panels.models import FIRST, DashboardCache
@@ -71,6 +72,7 @@ class Console:
         self._engine = Engine(backend.connect, backend.explain, timeout_s=backend.timeout_s)
         self._models = DashboardCache(backend.contract)
         self._indices = Indices(shared.namespace, shared.index, shared.chosen_dataset)
+        self._program = backend.program
         token = revealed(settings.token)
         self._tokens, self._sessions = Tokens(token), Sessions(token)
         self._bundle = Bundle(shared.state / "console")
@@ -177,7 +179,8 @@ class Console:
         if hit is None:
             raise AccessError(404, "not_found", "this event no longer exists; reload the list")
         shown = self._models.now
-        return answer(story(hit, shown.contract, shown.boards.colours))
+        details = story(hit, shown.contract, shown.boards.colours)
+        return answer(details | {"command": verdict_command(self._program, self._indices, doc_id)})
 
     def login(self) -> Response:
         """Set the cookie of a session. The checks before this route have verified the token."""

@@ -107,6 +107,8 @@ class Terms:
     """Sort by the value. Otherwise sort by the first metric, largest first."""
     others: bool = False
     """Add one bucket for all values beyond `size`."""
+    missing: str | None = None
+    """Name of a bucket for the documents without a value; None leaves them out. Kibana has its own name for it."""
     colours: Scheme | None = None
 
 
@@ -222,10 +224,12 @@ class Panel:
     sort_by: int = 0
     """Of a table: the position of the metric that sorts its rows, largest first."""
     drill_down: str | None = None
-    """Id of the dashboard that opens when a user clicks a value, which becomes its filter. Only for a chart with one
-    breakdown: Kibana makes a filter of every breakdown of the clicked mark."""
+    """Id of the dashboard that opens when a user clicks a value of the first breakdown, which becomes its filter.
+
+    In Kibana only a panel with one breakdown does this: Kibana makes a filter of every breakdown of a mark.
+    """
     may_be_empty: str | None = None
-    """Why the panel can be empty although events arrive. None: it then always shows something."""
+    """Why the panel can be empty although events arrive. None: `boards()` adds a reason, by the panel's condition."""
 
     @property
     def time_field(self) -> str:

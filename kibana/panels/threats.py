@@ -239,6 +239,7 @@ def _users(view: View) -> tuple[Panel, ...]:
             ),
             where=view.threat,
             height=14,
+            drill_down="triage",
         ),
         Panel(
             id="threats-pie-per-user",
@@ -252,6 +253,7 @@ def _users(view: View) -> tuple[Panel, ...]:
             ),
             where=view.threat,
             height=14,
+            drill_down="triage",
         ),
         Panel(
             id="user-to-triage",

@@ -7,6 +7,7 @@ import dataclasses
 from contract.documents.feedback import FALSE_POSITIVE, ROOT
 from kibana.panels.conditions import All, Between, Exists, Is, Not
 from kibana.panels.declarations import (
+    EVENTS,
     PREDICTIONS,
     Case,
     Cases,
@@ -35,6 +36,7 @@ from kibana.panels.palette import UNKNOWN, VERMILLION
 from kibana.panels.words import MACHINES, USERS
 
 VERDICT = f"{ROOT}.verdict"
+NO_TECHNIQUE = "(label without a technique)"
 RISK = "event.risk_score"
 RISK_CASES = Cases(
     title="Risk score",
@@ -48,6 +50,7 @@ def alert_columns(view: View) -> tuple[Column, ...]:
     """The columns of the list of alerts."""
     attack = (Column(field="threat.technique.id", title="ATT&CK", width=90),)
     return (
+        Column(field="@timestamp", title=EVENTS.time_title, width=170),
         Column(field=SEVERITY_FIELD, title="Severity", width=90),
         Column(field=RISK, title="Risk", width=80),
         Column(field=view.who.field, title=view.who.title, width=110),
@@ -200,12 +203,12 @@ def _attack(view: View) -> tuple[Panel, ...]:
             question="What do the attackers try, in the words of MITRE ATT&CK?",
             chart="table",
             by=(
-                Terms(field="threat.technique.reference", title="Page", size=20),
-                Terms(field="threat.technique.name", title="Technique", size=1),
-                Terms(field="threat.tactic.name", title="Tactic", size=1),
+                Terms(field="threat.technique.reference", title="Page", size=20, missing=NO_TECHNIQUE),
+                Terms(field="threat.technique.name", title="Technique", size=1, missing="–"),
+                Terms(field="threat.tactic.name", title="Tactic", size=1, missing="–"),
             ),
             metrics=(Metric(title="Alerts"), Metric(kind="unique_count", title=view.who.titles, field=view.who.field)),
-            where=All((ALERT, Exists("threat.technique.id"))),
+            where=ALERT,
             width=48,
         ),
     )

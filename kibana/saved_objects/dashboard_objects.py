@@ -137,7 +137,7 @@ def _documents(names: Names, panel: Panel) -> tuple[dict[str, Any], list[Referen
 
 def _drill_down(names: Names, panel: Panel) -> tuple[Mapping[str, Any], list[Reference]]:
     """The action that opens another dashboard with the clicked value as a filter. Works with the basic licence."""
-    if panel.drill_down is None:
+    if panel.drill_down is None or len(panel.by) > 1:
         return {}, []
     event = f"{panel.id}-drill-down"
     action = {

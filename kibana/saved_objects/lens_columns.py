@@ -95,8 +95,8 @@ def _terms(breakdown: Terms, order_by: str) -> dict[str, Any]:
         "size": breakdown.size,
         "orderBy": by_value if breakdown.by_name else by_metric,
         "orderDirection": "asc" if breakdown.by_name else "desc",
-        "otherBucket": breakdown.others,
-        "missingBucket": False,
+        "otherBucket": breakdown.others or breakdown.missing is not None,  # Kibana needs it for the missing ones
+        "missingBucket": breakdown.missing is not None,
         "parentFormat": {"id": "terms"},
         "include": [],
         "exclude": [],

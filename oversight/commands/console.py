@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import shlex
 
 import click
 
+from common.own_program import own_program
 from common.settings.connections import ElasticsearchSettings
 from common.settings.shared import OversightSettings
 from console.web.settings import ConsoleSettings
@@ -55,6 +57,18 @@ def command(
         connect=lambda: cluster.client(elasticsearch),
         explain=lambda error: str(cluster.explain(error, elasticsearch.url)),
         contract=lambda: read_contract(shared.model),
+        program=program_for(elasticsearch),
         timeout_s=elasticsearch.timeout_s,
     )
     serve(settings, shared, backend)
+
+
+def program_for(elasticsearch: ElasticsearchSettings) -> str:
+    """Return how a terminal calls `oversight` for this Elasticsearch.
+
+    With a key or password the address stays out of the command: a terminal that has the one has the other, and a
+    secret from a `.env` must not go to an address from the environment.
+    """
+    usual = elasticsearch.has_secret or elasticsearch.url == ElasticsearchSettings.model_fields["url"].default
+    address = "" if usual else f"ELASTICSEARCH_URL={shlex.quote(elasticsearch.url)} "
+    return address + own_program()

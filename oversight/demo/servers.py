@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 import psutil
 from elasticsearch import Elasticsearch
 
+from common.own_program import own_program
 from common.settings.shared import DEFAULT_MODEL
 from contract.documents.fields import stream_name
 from contract.errors import EndpointUnavailableError
@@ -106,14 +106,6 @@ class Servers:
             f"\nSee the dashboards: {self.console_url}/?{SINCE}   (in a browser)\n"
             f"See the alerts:     {self.engine_url}/{self.stream}/_search?q=event.kind:alert&pretty\n"
             f"See the model:      {self.enrich_url}/v1/model\n"
-            f"Ship your own file: ELASTICSEARCH_URL={self.engine_url} {_own_command()} ship FILE.csv   "
+            f"Ship your own file: ELASTICSEARCH_URL={self.engine_url} {own_program()} ship FILE.csv   "
             "(another terminal)\n"
         )
-
-
-def _own_command() -> str:
-    """Return what to type for `oversight` here: its path, if its environment is not active."""
-    if shutil.which("oversight"):
-        return "oversight"
-    program = Path(sys.prefix) / "bin" / "oversight"
-    return str(program.relative_to(Path.cwd())) if program.is_relative_to(Path.cwd()) else str(program)

@@ -10,6 +10,7 @@ export function show(answer) {
   for (const name of ["total", "pending", "enriched", "failed", "watchers"]) {
     const element = document.querySelector(`[data-count="${name}"]`);
     element.querySelector("dd a").textContent = count(header[name]);
+    if (name === "watchers") element.querySelector("dt").textContent = header.watchers === 1 ? "watcher" : "watchers";
     element.dataset.level = level(name, header);
     element.title = hint(name, header);
   }

@@ -86,17 +86,11 @@ function lead(details) {
     ["Family", verdict.family],
     verdict.measured ?? ["", null],
     ["Probability", verdict.probability === null ? null : `${percent(verdict.probability)} of the closest label`],
-    ["Novelty", novelty(verdict)],
-    ["Risk score", verdict.risk === null ? null : `${verdict.risk.toFixed(0)} of 100`],
+    ["Novelty", verdict.novelty],
+    ["Risk score", verdict.risk === null ? null : `${verdict.risk.toFixed(1)} of 100`],
     ["Severity", verdict.severity === null ? null : `${verdict.severity_word} (${verdict.severity})`],
   ];
   return make("section", { class: "lead" }, make("p", { class: "badges" }, ...marks), pairs([details.who, ...details.machines, ...numbers, ...times, ["Model", model(details.model)]]));
-}
-
-function novelty(verdict) {
-  if (verdict.novelty === null) return null;
-  const limit = verdict.threshold === null ? "" : `; above ${verdict.threshold.toFixed(3)} an event is unlike anything in training`;
-  return `${verdict.novelty.toFixed(3)}${limit}`;
 }
 
 function model(values) {
@@ -156,7 +150,8 @@ function feedback(details) {
     ]));
   }
   if (!details.verdict) return null;
-  return section("Analyst's verdict", make("p", { class: "hint" }, "There is no verdict yet. To give one, run ", make("code", { text: `oversight verdict ${details.id} true_positive` }), " or ", make("code", { text: "false_positive" }), "."));
+  return section("Analyst's verdict", make("p", { class: "hint" }, "There is no verdict yet. To give one, run this command, or the same with ", make("code", { text: "false_positive" }), ":"),
+    make("pre", { class: "command", dir: "ltr", tabindex: "0", "aria-label": "Command", text: details.command }));
 }
 
 function raw(details) {

@@ -54,14 +54,16 @@ function documentRow(table, row, key, open) {
   const tr = make(
     "tr", { "data-key": key, class: table.opens ? "opens" : null },
     make("th", { scope: "row", class: "time" }, first),
-    ...cells.map((cell, position) => make("td", { text: cell, dir: "auto", class: kindOf(table.columns[position + 1]), title: cell.length > 40 ? cell : null })),
+    ...cells.map((cell, position) => documentCell(table.columns[position + 1], cell)),
   );
   if (table.opens) tr.addEventListener("click", (event) => event.target.closest("button") || String(getSelection()) || show());
   return tr;
 }
 
-function kindOf(column) {
-  return column.field === "event.original" ? "raw" : null;
+function documentCell(column, cell) {
+  const text = column.kind === "time" ? moment(cell) : cell;
+  const kind = column.field === "event.original" ? "raw" : column.kind === "time" ? "time" : null;
+  return make("td", { text, dir: "auto", class: kind, title: text.length > 40 ? text : null });
 }
 
 /** Set the rows of a table body, and touch only what differs. */

@@ -73,6 +73,7 @@ def _places(panel: Panel, document: Document) -> list[tuple[str, ...]]:
     for each in panel.by:
         if isinstance(each, Terms):
             keys = [str(value) for value in values(document, each.field)]
+            keys = keys or ([] if each.missing is None else [each.missing])
         elif isinstance(each, Cases):
             keys = [case.title for case in each.cases if holds(case.where, document)]
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from elasticsearch import Elasticsearch
@@ -246,6 +247,29 @@ def test_the_page_of_operations_lists_the_datasets_if_there_are_several(
             assert visitor.evaluate(CONTRASTS) == []
         finally:
             remove(es, hostile.namespace, "river")
+
+
+def test_one_watcher_is_not_watchers(visitor: Visit, shown: Console) -> None:
+    page = visitor.go(f"{shown.url}/?{RANGE}")
+    expect(page.locator('[data-count="watchers"]')).to_have_text(re.compile(r"^watcher\s*1$"))
+
+
+def test_a_click_on_a_user_opens_triage_with_that_user(visitor: Visit, shown: Console) -> None:
+    page = visitor.go(f"{shown.url}/?{RANGE}")
+    user = page.locator("#panel-user-to-triage button.value").first
+    name = user.inner_text()
+    user.click()
+    page.wait_for_url(re.compile(r"/triage\?"))
+    assert parse_qs(urlsplit(page.url).query)["user"] == [name]
+
+
+def test_a_story_shows_the_whole_command_for_a_verdict(visitor: Visit, shown: Console, hostile: Installation) -> None:
+    """With the address of this Elasticsearch and the namespace, which a terminal does not know."""
+    page = visitor.go(f"{shown.url}/triage?{RANGE}")
+    page.locator("#panel-newest-alerts button.open").first.click()
+    command = page.locator("pre.command")
+    expect(command).to_contain_text(f"ELASTICSEARCH_URL={hostile.url} ")
+    expect(command).to_contain_text(f"--namespace {hostile.place.namespace} ")
 
 
 def test_a_keyboard_finds_the_panels_first(visitor: Visit, shown: Console) -> None:

@@ -100,7 +100,7 @@ CASES: list[Case] = [
     ("severe-attack-of-nobody", "high", lambda: [verdict(1, severity=73, user=None), verdict(2, user=None)], {ALL: 1}),
     (
         "severe-attack-of-nobody",
-        "of somebody",
+        "of someone",
         lambda: [verdict(1, severity=99), verdict(1, severity=99, user=None, source="10.0.0.7")],
         {},
     ),

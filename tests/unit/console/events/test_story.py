@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from console.events.story import story
+from console.events.story import novelty, story
 from tests.task_documents import METRICS, POWER, SEVERAL
 from tests.unit.console.panel_samples import contract, shown
 
@@ -192,3 +192,17 @@ def test_a_date_is_shown_with_the_number_that_the_model_reads() -> None:
     rows = {row["name"]: row for row in story(hit(seen), POWER, COLOURS)["features"]["rows"]}
     assert (rows["seen"]["value"], rows["seen"]["outside"]) == ("2026-11-30T13:05:26Z (hour 13)", None)
     assert rows["outside"]["value"] == "3"
+
+
+@pytest.mark.parametrize(
+    ("measured", "threshold", "shown"),
+    [
+        (None, 0.5, None),
+        (0.2, None, "20.0 %"),
+        (0.312, 0.5, "31.2 % (threshold 50.0 %, not above it: like the training rows)"),
+        (0.981, 0.5, "98.1 % (threshold 50.0 %, above it: unlike the training rows)"),
+    ],
+)
+def test_a_novelty_says_what_it_means(measured: float | None, threshold: float | None, shown: str | None) -> None:
+    """A number alone does not say whether the event is novel."""
+    assert novelty(measured, threshold) == shown

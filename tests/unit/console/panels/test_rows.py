@@ -90,7 +90,7 @@ def test_shares_are_of_the_whole_panel() -> None:
     rows = rows_of(one, answer(found), SCOPE)
     assert [row.values for row in rows] == [(3, 0.75), (1, 0.25), (0, 0.0)]
     table = table_of(one, rows)
-    assert [column["title"] for column in table["columns"]] == ["C", "Events", "Events", "Expected"]
+    assert [column["title"] for column in table["columns"]] == ["C", "Events", "Events", "Share in training"]
     assert [cells[-1] for cells in table["rows"]] == ["50 %", "", ""]
 
 
@@ -114,3 +114,31 @@ def test_a_percentile_is_read_from_ranges(
     assert (value is None) == (low is None)
     if value is not None and low is not None and high is not None:
         assert low <= value <= high
+
+
+def test_a_table_is_sorted_by_the_metric_that_its_question_asks_for() -> None:
+    """Which labels raise false alarms? The one with the highest rate, not the one with the most verdicts."""
+    wrong = Is("oversight.feedback.verdict", "false_positive")
+    metrics = (Metric(title="Verdicts"), Metric(kind="ratio", title="Rate", part=wrong))
+    by = Terms(field="oversight.prediction.label", title="Label")
+    one = Panel(id="p", title="P", question="Which?", chart="table", by=(by,), metrics=metrics, sort_by=1)
+    buckets = [
+        {"key": "smurf", "doc_count": 100, "m1": {"doc_count": 2}},
+        {"key": "nmap", "doc_count": 4, "m1": {"doc_count": 3}},
+        {"key": "back", "doc_count": 9, "m1": {"doc_count": 0}},
+    ]
+    rows = rows_of(one, answer({"by0": {"buckets": buckets}}), SCOPE)
+    assert [row.keys[0] for row in rows] == ["nmap", "smurf", "back"]
+    (cry_wolf,) = (found for _, found in all_panels() if found.id == "false-positive-rate")
+    assert cry_wolf.metrics[cry_wolf.sort_by].kind == "ratio"
+
+
+def test_alerts_without_a_technique_are_counted() -> None:
+    """They were left out without a word, so the table's sum was not that of the alerts."""
+    (techniques,) = (found for _, found in all_panels() if found.id == "attack-techniques")
+    found = body(techniques, SCOPE)["aggs"]
+    assert found["by0"]["terms"]["missing"] == "(label without a technique)"
+    assert (
+        found["by0"]["aggs"]["by1"]["terms"]["missing"]
+        == found["by0"]["aggs"]["by1"]["aggs"]["by2"]["terms"]["missing"]
+    )

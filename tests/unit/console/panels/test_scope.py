@@ -48,7 +48,16 @@ def test_heartbeats_are_not_filtered_by_users() -> None:
     """They have no users, so all would be filtered out."""
     scope = scope_of(asked(MultiDict([("user", "a")]), BOARD), now_ms=NOW_MS)
     assert len(scope.filters(WATCHERS)) == 1
+    assert len(scope.filters(EVENTS)) == 2
     assert len(scope.filters(EVENTS, Is("event.kind", "alert"))) == 3
+
+
+def test_a_heartbeat_that_is_newer_than_the_page_counts() -> None:
+    """A watcher replaces its heartbeat while the page is read. The older one is gone, so the page had none."""
+    scope = scope_of(asked(MultiDict(), BOARD), now_ms=NOW_MS)
+    assert scope.filters(WATCHERS) == [
+        {"range": {"@timestamp": {"gte": NOW_MS - 24 * 3_600_000, "format": "epoch_millis"}}}
+    ]
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,6 @@ def test_every_panel_has_a_question_and_the_shape_of_its_chart(contract: ModelCo
         assert panel.search is None or panel.search.source is panel.source, panel.id
         assert panel.question.rstrip(".").endswith(("?", "event")), panel.id
         assert panel.drill_down in (None, *(other.id for other in boards(contract).dashboards)), panel.id
-        assert panel.drill_down is None or len(panel.by) == 1, panel.id
         assert 0 <= panel.sort_by < max(1, len(panel.metrics)), panel.id
         assert board.intro.startswith("**What you see:**")
 
