@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -170,14 +170,12 @@ def init(
         flags=flags,
         own_fields=index is not None,
     )
-    if model is not None and data is None:
-        raise click.UsageError("--model needs the rows in a file; name it with --data")
-    seen = see(shown(open_table(data)) if data is not None else _documents(str(index), most))
-    notes: list[str] = []
-    if model is None or data is None:
-        described = describe(seen, wishes)
-    else:
-        described, notes = fitted(model, seen, wishes, data)
+
+    def rows() -> Iterator[Batch]:
+        return shown(open_table(data)) if data is not None else _documents(str(index), most)
+
+    seen = see(rows())
+    described, notes = (describe(seen, wishes), []) if model is None else fitted(model, seen, wishes, rows)
     write_contract(output, described.contract)
     if as_json:
         print_json(_facts(described, output) | ({"model": notes} if model is not None else {}))
@@ -201,9 +199,14 @@ def check(path: Path) -> None:
     )
 
 
-def fitted(path: Path, seen: Seen, wishes: Wishes, data: Path) -> tuple[Described, list[str]]:
+def fitted(path: Path, seen: Seen, wishes: Wishes, rows: Callable[[], Iterator[Batch]]) -> tuple[Described, list[str]]:
     """The contract with the model's vocabularies and order of labels, and what the model takes and gives, in words.
 
+    Args:
+        path: of the model.
+        seen: what the rows are like.
+        wishes: what the person asks for.
+        rows: reads the rows again.
     Raises:
         InputError: the model cannot be read, or as `describe` does.
         ConversionError: it is no model that can be loaded safely.
@@ -217,7 +220,7 @@ def fitted(path: Path, seen: Seen, wishes: Wishes, data: Path) -> tuple[Describe
     if label is None or described.contract.task != "classification":
         return described, notes
     try:
-        labelled = labelled_rows(open_table(data).batches(), described.contract, label=label)
+        labelled = labelled_rows(rows(), described.contract, label=label)
         with tempfile.TemporaryDirectory() as name:
             found = in_order(model, described.contract, labelled, Path(name) / "model.onnx")
     except ConversionError as error:

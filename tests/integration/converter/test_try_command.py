@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import csv
+import uuid
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from elasticsearch import Elasticsearch
+from elasticsearch.helpers import bulk
 from onnx import TensorProto, helper, numpy_helper
 
 from contract.artifact.contract import ModelContract
 from contract.artifact.file import read_file
 from tests.acceptance.commands import Terminal
+from tests.waiting import WAIT_S
 
 N = 300
 NAMES = ["depth", "flow", "level"]
@@ -141,9 +145,30 @@ def test_a_contract_is_written_if_the_model_does_not_fit_it(folder: Path) -> Non
     assert (folder / "two.json").is_file()
 
 
-def test_a_model_needs_rows_in_a_file(folder: Path) -> None:
-    done = Terminal(folder, {}).type("contract", "init", "--index", "logs", "--model", "mine.onnx")
-    assert (done.returncode, "--model needs the rows in a file" in done.stderr) == (2, True)
+def test_the_rows_for_the_model_may_be_documents_of_an_index(folder: Path, embedded_url: str) -> None:
+    """The order of the labels is found as with a file."""
+    lines = (folder / "rivers.csv").read_text(encoding="utf-8").splitlines()
+    names, *rows = [line.split(",") for line in lines]
+    index = f"rivers-{uuid.uuid4().hex[:8]}"
+    with Elasticsearch(embedded_url, request_timeout=WAIT_S) as es:
+        bulk(es, [{"_index": index, "_source": dict(zip(names, row, strict=True))} for row in rows[:400]], refresh=True)
+        words = (
+            "--index",
+            index,
+            "--label",
+            "class",
+            "--harmless",
+            "calm",
+            "--model",
+            "mine.onnx",
+            "--output",
+            "i.json",
+        )
+        user = Terminal(folder, {"ELASTICSEARCH_URL": embedded_url})
+        facts = user.json("contract", "init", *words, "--output", "index.json")
+        es.indices.delete(index=index)
+    assert facts["labels"] == [LABELS[place] for place in MODELS_ORDER]
+    assert facts["model"][-1].startswith("the truth puts the labels in another order than the data's: accuracy 1.0")
 
 
 @pytest.mark.parametrize("command", [("adopt", "mine.onnx"), ("convert", "--model", "mine.keras")])
