@@ -99,3 +99,15 @@ def test_the_settings_of_the_units_exist() -> None:
     assert {"ELASTICSEARCH_API_KEY_FILE", "OVERSIGHT_STATE", "ELASTICSEARCH_URL"} <= names
     page = (ROOT / "docs" / "settings.md").read_text("utf-8")
     assert [name for name in names if f"| `{name}` |" not in page] == []
+
+
+def test_no_unit_sets_what_all_share() -> None:
+    """systemd takes the value of the shared file, whatever the unit says. Lists are joined."""
+    joined = {"Environment", "RestrictAddressFamilies"}
+    shared = settings_of(UNITS / "oversight-.service.d" / "10-common.conf") - joined
+    for name in SERVICES:
+        assert settings_of(UNITS / f"{name}.service") & shared == set()
+
+
+def settings_of(path: Path) -> set[str]:
+    return set(re.findall(r"^(\w+)=", path.read_text("utf-8"), re.MULTILINE))
