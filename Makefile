@@ -18,9 +18,10 @@ help: ## show this list
 demo: venv-demo ## run the demo on this machine; with ARGS=--exit it ends by itself
 	@$(BIN)/oversight demo $(ARGS)
 
-install: ## install for serving only, without engine and TensorFlow, as .venv/bin/oversight
-	@test -e $(VENV)/.dev -o -e $(VENV)/.demo || $(MAKE) --silent --no-print-directory $(VENV)/.serve
+install: ## install for serving and the console, without engine and TensorFlow, as .venv/bin/oversight
+	@test -e $(VENV)/.dev -o -e $(VENV)/.demo || $(MAKE) --silent --no-print-directory $(VENV)/.image
 	@echo "installed: $(BIN)/oversight --help"
+	@echo "dashboards: $(BIN)/oversight console, then http://127.0.0.1:8602"
 
 env: ## write random secrets for docker-compose.yml to .env (0600); existing ones stay
 	@docker/env.sh .env

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import click
 
+from oversight.demo.ports import Ports
 from oversight.demo.run import DemoConfig, run
+
+PORT = click.IntRange(1, 65_535)
 
 
 @click.command()
@@ -32,7 +35,20 @@ from oversight.demo.run import DemoConfig, run
     show_default=True,
     help="Folder for engine data, traffic and logs; emptied at each start.",
 )
-def command(*, leave: bool, events: int, seed: int, rate: float, folder: Path) -> None:
+@click.option("--console-port", type=PORT, help="Port of the console; default: a free one.")
+@click.option("--enrich-port", type=PORT, help="Port of the enrich service; default: a free one.")
+@click.option("--engine-port", type=PORT, help="Port of the embedded engine; default: a free one.")
+def command(
+    *,
+    leave: bool,
+    events: int,
+    seed: int,
+    rate: float,
+    folder: Path,
+    console_port: int | None,
+    enrich_port: int | None,
+    engine_port: int | None,
+) -> None:
     """Try everything on this machine: simulated events get predictions. You need no cluster.
 
     The demo starts an embedded engine with the Elasticsearch API, provisions it, starts the enrich service, a watcher
@@ -42,5 +58,7 @@ def command(*, leave: bool, events: int, seed: int, rate: float, folder: Path) -
     Example:
       oversight demo
       oversight demo --exit --events 500
+      oversight demo --console-port 8602
     """
-    run(DemoConfig(leave=leave, events=events, seed=seed, rate=rate, folder=folder))
+    ports = Ports(engine=engine_port, enrich=enrich_port, console=console_port)
+    run(DemoConfig(leave=leave, events=events, seed=seed, rate=rate, folder=folder, ports=ports))

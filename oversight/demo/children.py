@@ -149,26 +149,29 @@ def end_leftovers(folder: Path) -> int:
 
 
 class HttpServer:
-    """A server of this run on a free port.
+    """A server of this run.
 
     Args:
         children: the processes of the run.
         start: starts it on a port.
         path: path that the server answers with success once it is ready.
+        port: its port; None uses a free one.
     """
 
-    def __init__(self, children: Children, start: Callable[[int], psutil.Popen], path: str) -> None:
-        self._children, self._start, self._path = children, start, path
+    def __init__(
+        self, children: Children, start: Callable[[int], psutil.Popen], path: str, *, port: int | None = None
+    ) -> None:
+        self._children, self._start, self._path, self._port = children, start, path, port
         self._begin()
 
     def _begin(self) -> None:
-        port = free_port()
+        port = self._port or free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.process = self._start(port)
 
     def wait(self) -> bool:
-        """Wait until it is ready, and return whether it is. If another program took the port, it tries another one."""
-        for _ in range(TRIES - 1):
+        """Wait until it is ready, and return whether it is. If another program took a free port, it tries another."""
+        for _ in range(TRIES - 1 if self._port is None else 0):
             if self._is_ready():
                 return True
             self._children.stop(self.process)

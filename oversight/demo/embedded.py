@@ -33,9 +33,12 @@ def binary() -> Path:
     return Path(package.origin).with_name("noida-db")
 
 
-def start(children: Children) -> tuple[psutil.Popen, str]:
-    """Start an engine on a free port, with its data in the folder of `children`. Return the process and its address.
+def start(children: Children, *, port: int | None = None) -> tuple[psutil.Popen, str]:
+    """Start an engine with its data in the folder of `children`. Return the process and its address.
 
+    Args:
+        children: the processes of the run.
+        port: where it listens; None uses a free port.
     Raises:
         EngineUnavailableError: it does not start; names its log.
     """
@@ -47,7 +50,7 @@ def start(children: Children) -> tuple[psutil.Popen, str]:
         serve = ["start", "--only", "elasticsearch", "--host", "127.0.0.1", "--elasticsearch-port", str(port)]
         return children.start([*confined, str(binary()), *serve, "--data-dir", str(folder)], log=log)
 
-    engine = HttpServer(children, on_port, "/")
+    engine = HttpServer(children, on_port, "/", port=port)
     if not engine.wait():
         raise EngineUnavailableError(f"the embedded engine does not start; see its log {log}")
     return engine.process, engine.url

@@ -31,6 +31,7 @@ from es_pipelines.ship.shipper import ShipConfig, ShipReport, ship
 from oversight import tables
 from oversight.demo.children import Children, end_leftovers, locked
 from oversight.demo.counts import Counts, newest_alert, read_counts
+from oversight.demo.ports import Ports
 from oversight.demo.servers import Servers
 from oversight.demo.view import View
 from oversight.terminal import print_json
@@ -60,20 +61,22 @@ class DemoConfig:
     rate: float
     """Events per second."""
     folder: Path
+    ports: Ports
 
 
 def run(config: DemoConfig) -> None:
     """Run the demo until every event has its prediction (`leave`) or until it is interrupted.
 
     Raises:
-        OversightError: a process does not start or ends early, or an event got no prediction. No process is left
-        running.
+        OversightError: a chosen port is taken, a process does not start or ends early, or an event got no prediction.
+            No process is left running.
         KeyboardInterrupt: a signal arrived before all events had their prediction.
     """
     console = tables.console(soft_wrap=True)
     with locked(config.folder), _signals_interrupt():
         if end_leftovers(config.folder):
             console.print("stopped processes of an earlier demo")
+        config.ports.check()
         for name in OWN:
             shutil.rmtree(config.folder / name, ignore_errors=True)
         children = Children(config.folder)
@@ -85,7 +88,7 @@ def run(config: DemoConfig) -> None:
 
 def _play(config: DemoConfig, console: Console, children: Children) -> None:
     began = time.monotonic()
-    servers = Servers(children, say=lambda line: console.print(line))
+    servers = Servers(children, ports=config.ports, say=lambda line: console.print(line))
     with servers.start() as es:
         console.print(
             f"all services run after {time.monotonic() - began:.1f} s; simulating {config.events:,} events of four "

@@ -19,6 +19,7 @@ from enrich_service.model.model_file import read_contract
 from es_pipelines.provision.apply import provision
 from oversight.demo import embedded
 from oversight.demo.children import Children, HttpServer
+from oversight.demo.ports import Ports
 
 NAMESPACE = "default"
 SINCE = "from=now-15m"
@@ -30,8 +31,9 @@ OTHERS = ("ELASTICSEARCH_", "KIBANA_", "OVERSIGHT_")
 class Servers:
     """The processes of one demo and their addresses."""
 
-    def __init__(self, children: Children, *, say: Callable[[str], None]) -> None:
+    def __init__(self, children: Children, *, ports: Ports, say: Callable[[str], None]) -> None:
         self._children = children
+        self._ports = ports
         self._say = say
         self._running: dict[str, psutil.Popen] = {}
         self.folder = children.folder
@@ -47,12 +49,12 @@ class Servers:
         Raises:
             OversightError: one of them does not start; names its log.
         """
-        self._running["engine"], self.engine_url = embedded.start(self._children)
+        self._running["engine"], self.engine_url = embedded.start(self._children, port=self._ports.engine)
         self._say(
             f"engine          {self.engine_url}  (noida-db, a small in-memory engine for the demo; not for production)"
         )
-        enrich = self._http_server("enrich", "serve", "/v2/health/ready")
-        console = self._http_server("console", "console", "/health/live")
+        enrich = self._http_server("enrich", "serve", "/v2/health/ready", self._ports.enrich)
+        console = self._http_server("console", "console", "/health/live", self._ports.console)
         with Elasticsearch(self.engine_url, request_timeout=30) as es:
             steps = provision(es, read_contract(DEFAULT_MODEL), namespace=NAMESPACE)
             self._say(f"pipelines       {len(steps)} resources for {self.stream}")
@@ -64,8 +66,11 @@ class Servers:
             self._say(f"console         {self.console_url}/?{SINCE}  (the dashboards, live)")
             yield es
 
-    def _http_server(self, log: str, command: str, path: str) -> HttpServer:
-        return HttpServer(self._children, lambda port: self._command(log, command, "--bind", f"127.0.0.1:{port}"), path)
+    def _http_server(self, log: str, command: str, path: str, port: int | None) -> HttpServer:
+        def on_port(free: int) -> psutil.Popen:
+            return self._command(log, command, "--bind", f"127.0.0.1:{free}")
+
+        return HttpServer(self._children, on_port, path, port=port)
 
     def _ready(self, name: str, server: HttpServer, *, log: str) -> str:
         """Wait until a server is ready. Return its address."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from oversight.demo.ports import free_port
 from tests.waiting import WAIT_S, until
 
 EVENTS = 200
@@ -67,6 +69,30 @@ def test_every_event_gets_its_prediction_and_a_second_run_works(folder: Path, em
         assert re.search(r'"source": \{[^}]*"ip": "[\d.]+"', done.stdout)
         assert '"status": "enriched"' in done.stdout
         assert _processes(folder) == []
+
+
+def test_chosen_ports_are_used(folder: Path) -> None:
+    """A bookmark of the console works after the next start."""
+    ports = {name: free_port() for name in ("console", "enrich", "engine")}
+    options = [part for name, port in ports.items() for part in (f"--{name}-port", str(port))]
+    command = _command(folder, "--exit", "--rate", "2000", *options)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(rf"^engine +http://127.0.0.1:{ports['engine']} ", done.stdout, re.MULTILINE)
+    assert re.search(rf"^enrich service +http://127.0.0.1:{ports['enrich']}$", done.stdout, re.MULTILINE)
+    assert re.search(rf"^console +http://127.0.0.1:{ports['console']}/", done.stdout, re.MULTILINE)
+
+
+def test_a_chosen_port_that_is_taken_is_named(folder: Path) -> None:
+    """Before anything is started."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = _command(folder, "--exit", "--console-port", str(port))
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"--console-port: cannot listen on 127.0.0.1:{port} (" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert _processes(folder) == []
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda ending: ending.name)

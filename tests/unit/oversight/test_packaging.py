@@ -5,12 +5,14 @@ from __future__ import annotations
 import fnmatch
 import importlib.metadata
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from console.web.settings import ConsoleSettings
 from contract.distribution import DISTRIBUTION, install_command, own_version
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -85,3 +87,15 @@ def test_no_installation_for_serving_has_the_embedded_engine() -> None:
         if "noida_db" in path.read_text(encoding="utf-8")
     }
     assert users == {"oversight/demo/embedded.py", "oversight/cli.py"}, "the second names the extra in a message"
+
+
+def test_make_install_brings_the_console_with_its_charts(tmp_path: Path) -> None:
+    """And says where the dashboards are."""
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
+    command = ["make", "--dry-run", "--directory", str(tmp_path), "install"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    (lock,) = re.findall(r"--require-hashes -r (requirements/\w+\.txt)", done.stdout)
+    assert "\nvl-convert-python==" in (ROOT / lock).read_text(encoding="utf-8")
+    assert f"http://{ConsoleSettings.model_fields['bind'].default}" in done.stdout
