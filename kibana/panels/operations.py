@@ -158,7 +158,7 @@ def _delay() -> tuple[Panel, ...]:
 
 
 def _failures() -> tuple[Panel, ...]:
-    nothing = "nothing has failed"
+    nothing = "no event that arrived in this time range has failed"
     return (
         Panel(
             id="failed-by-reason",
@@ -226,7 +226,7 @@ def _watchers() -> Panel:
         source=WATCHERS,
         width=48,
         height=10,
-        may_be_empty="no watcher has written a heartbeat; `oversight watch` starts one",
+        may_be_empty="no watcher has written a heartbeat in this time range; `oversight watch` starts one",
     )
 
 
@@ -268,7 +268,7 @@ def _drift(view: View) -> tuple[Panel, ...]:
         by=(Terms(field="oversight.prediction.warnings", title="Warning", size=15),),
         source=PREDICTIONS,
         colour=PURPLE,
-        may_be_empty="every value lies in the range of training",
+        may_be_empty="no event in this time range has a value outside the range of training",
     )
     if not view.knows_unknown:
         return (unseen,)

@@ -337,7 +337,9 @@ def _newest(view: View) -> Panel:
 
 def _verdicts(view: View) -> tuple[Panel, ...]:
     judged, wrong = Exists(VERDICT), Is(VERDICT, FALSE_POSITIVE)
-    nobody = "no analyst has given a verdict yet; `oversight verdict` takes one"
+    nobody = (
+        "no event in this time range that matches the filters has an analyst's verdict; `oversight verdict` gives one"
+    )
     return (
         Panel(
             id="analyst-verdicts",

@@ -18,6 +18,7 @@ from console.panels.query import body
 from console.panels.rows import OTHERS, rows_of
 from console.panels.scope import asked, scope_of
 from console.panels.searches import Engine, lacks_percentiles
+from console.panels.time_range import HOUR
 from contract.documents.fields import ENRICHED, FAILED, PENDING
 from contract.errors import EngineUnavailableError
 from kibana.panels.declarations import Terms
@@ -71,6 +72,22 @@ def test_every_panel_of_a_page_is_answered(filled: Installation, name: str) -> N
     assert found["header"]["watchers"] == 1
     assert found["header"]["oldest_pending_s"] > 0
     assert all(choices for choices in found["choices"].values())
+
+
+def test_a_heartbeat_that_was_written_while_the_page_is_read_is_shown(filled: Installation) -> None:
+    """A watcher replaces its heartbeat, so the one before the page's time is gone."""
+    board = PAGES["operations"]
+    found = page(
+        filled.engine(),
+        board,
+        asked(MultiDict([("from", "now-2d")]), board),
+        indices=filled.place,
+        colours=shown().boards.colours,
+        now_ms=filled.now_ms - 2 * HOUR,
+    )
+    (watchers,) = (panel for panel in found["panels"] if panel["id"] == "watchers")
+    assert watchers["state"] == "ok"
+    assert len(watchers["table"]["rows"]) == found["header"]["watchers"] == 1
 
 
 @pytest.mark.parametrize("picked", RANGES, ids=["all", "user-and-family"])
