@@ -110,5 +110,11 @@ def test_no_unit_sets_what_all_share() -> None:
         assert settings_of(UNITS / f"{name}.service") & shared == set()
 
 
+def test_only_the_console_may_write_code_into_its_memory() -> None:
+    """V8, which builds the chart script, ends at once where it may not."""
+    allowed = [name for name in SERVICES if "MemoryDenyWriteExecute=yes" not in (UNITS / f"{name}.service").read_text()]
+    assert allowed == ["oversight-console"]
+
+
 def settings_of(path: Path) -> set[str]:
     return set(re.findall(r"^(\w+)=", path.read_text("utf-8"), re.MULTILINE))
