@@ -46,6 +46,8 @@ OF_EXAMPLE = (
     "oversight.prediction.family",
 )
 """What an alert takes over from the example."""
+SOURCE_FIELDS = ("source.ip", "destination.ip", "user.id", "host.name", "rule.name")
+"""What Kibana's own list of alerts shows of the events: fields of ECS, of which Kibana takes at most five."""
 CREATE_ONLY: Mapping[Kind, tuple[str, ...]] = {
     "connector": ("connector_type_id",),
     "rule": ("rule_type_id", "consumer", "enabled"),
@@ -165,6 +167,8 @@ def _rule(names: Names, rule: Rule) -> AlertItem:
         **measure,
         **group,
     }
+    if rule.names_events:
+        params["sourceFields"] = [{"label": name, "searchPath": name} for name in SOURCE_FIELDS]
     body = {
         "name": names.title(f"Oversight: {rule.name}"),
         "rule_type_id": ".es-query",

@@ -15,7 +15,7 @@ from elasticsearch import Elasticsearch
 
 from contract.documents.alerts import alerts_body, alerts_index
 from contract.documents.fields import FIELDS, properties, stream_name
-from kibana.saved_objects.alert_items import AlertItem, alert_items, item_id
+from kibana.saved_objects.alert_items import SOURCE_FIELDS, AlertItem, alert_items, item_id
 from kibana.saved_objects.objects import Names
 from tests.kibana_contracts import shipped_contract
 from tests.kibana_rules import alerts
@@ -123,6 +123,18 @@ def test_an_event_that_lacks_facts_gives_an_alert_without_them(engine: Elasticse
     assert alert["event.severity"] == [99]
     assert alert["oversight.prediction.reasons"] == ["one; "]
     assert not {"source.ip", "destination.ip", "user.id", "event.risk_score"} & set(alert)
+
+
+def test_kibanas_own_alerts_have_who_and_what_too() -> None:
+    """In fields of ECS, of which a rule may name five."""
+    rules = {
+        item.title: item.body["params"] for item in alert_items(shipped_contract(), Names()) if item.kind == "rule"
+    }
+    taken = {title: [each["label"] for each in params.get("sourceFields", ())] for title, params in rules.items()}
+    assert taken["Oversight: Attack of high severity"] == list(SOURCE_FIELDS)
+    assert taken["Oversight: Watcher behind"] == []
+    assert all(len(fields) <= 5 for fields in taken.values())
+    assert set(SOURCE_FIELDS) <= {field.name for field in FIELDS}
 
 
 def test_a_recovered_alert_claims_no_figure() -> None:
