@@ -22,7 +22,7 @@ from sensor.flow import Flow
 from sensor.logs import suricata, zeek
 from sensor.logs.no_flow import NoFlowError, OtherRecordError
 from sensor.logs.payload import ETHERNET_BYTES, payload_of
-from sensor.logs.values import address_of, count_of, port_of, time_of
+from sensor.logs.values import address_of, check_length, count_of, port_of, time_of
 
 PROTOCOLS = {**suricata.PROTOCOLS, "1": "icmp", "6": "tcp", "17": "udp", "58": "icmp"}
 """Values of `network.transport` and, as text, of `network.iana_number`."""
@@ -132,12 +132,14 @@ def _ecs(fields: Fields, doc_id: str) -> Flow:
         names = ", ".join(lacking)
         raise NoFlowError(f"without {names}", f"the document lacks {names}, which a flow needs")
     started_s = time_of("event.start", found["event.start"])
+    duration_s = _length_s(fields, started_s)
+    check_length(started_s, duration_s)
     size = _Sizes(str(protocol), ":" in str(found["source.ip"]), ETHERNET_BYTES if is_packetbeat else 0)
     sent, received = _count(fields, "source.packets"), _count(fields, "destination.packets")
     return Flow(
         uid=_text(fields, "flow.id", "event.id") or doc_id,
         started_s=started_s,
-        duration_s=_length_s(fields, started_s),
+        duration_s=duration_s,
         protocol=str(protocol),
         source=address_of("source.ip", found["source.ip"]),
         source_port=port_of("source.port", found["source.port"]),

@@ -80,11 +80,15 @@ def merge(document: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, A
     return merged
 
 
-def leaves(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted paths of a nested document with their values; an empty object counts as a leaf."""
-    for key, value in document.items():
-        path = f"{prefix}.{key}" if prefix else key
-        if isinstance(value, Mapping) and value:
-            yield from leaves(value, path)
+def leaves(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Dotted paths of a nested document with their values; an empty object counts as a leaf. Depth has no limit."""
+    levels = [("", iter(document.items()))]
+    while levels:
+        prefix, items = levels[-1]
+        for key, value in items:
+            if isinstance(value, Mapping) and value:
+                levels.append((f"{prefix}{key}.", iter(value.items())))
+                break
+            yield f"{prefix}{key}", value
         else:
-            yield path, value
+            levels.pop()

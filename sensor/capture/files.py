@@ -18,11 +18,14 @@ from pathlib import Path
 from typing import IO, cast
 
 from contract.errors import InputError, UnreadableFileError
+from contract.files import open_regular
 from sensor.capture.counts import Counts
 from sensor.capture.packet import Packet
 
 MAX_PACKET_BYTES = 262_144
 """The longest packet. libpcap's MAXIMUM_SNAPLEN; a longer one means that the file is damaged."""
+MAX_INTERFACES = 65_536
+"""Interfaces of one section. Packed, millions of them fit into a small file."""
 MAX_BLOCK_BYTES = 16_777_216
 """The longest block of a pcapng file that is read. Wireshark has the same limit."""
 
@@ -40,6 +43,8 @@ SECTION_ORDERS = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}
 INTERFACE, OLD_PACKET, SIMPLE_PACKET, ENHANCED_PACKET = 1, 2, 3, 6
 OPTION_END, OPTION_RESOLUTION, OPTION_OFFSET = 0, 9, 14
 SECOND_NS = 1_000_000_000
+END_NS = 253_402_300_800 * SECOND_NS
+"""The year 10000, which no document can name."""
 
 
 class _DamagedError(Exception):
@@ -86,7 +91,11 @@ def _read_file(path: Path, counts: Counts) -> Iterator[Packet]:
         with _open(path) as file:
             for packet in _packets(file, path):
                 number += 1
-                yield packet
+                if 0 <= packet.time_ns < END_NS:
+                    yield packet
+                else:
+                    counts.packets += 1
+                    counts.left_out["time before 1970 or after 9999"] += 1
     except (_DamagedError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         counts.notes.append(f"{path}: reading stopped after packet {number:,}: {error}")
     except OSError as error:
@@ -94,9 +103,9 @@ def _read_file(path: Path, counts: Counts) -> Iterator[Packet]:
 
 
 def _open(path: Path) -> IO[bytes]:
-    with path.open("rb") as file:
+    with open_regular(path) as file:  # a pipe cannot be read twice, and may keep the command waiting for ever
         packed = file.read(2) == GZIP_MAGIC
-    return cast("IO[bytes]", gzip.open(path)) if packed else path.open("rb")
+    return cast("IO[bytes]", gzip.open(path)) if packed else open_regular(path)
 
 
 def _packets(file: IO[bytes], path: Path) -> Iterator[Packet]:
@@ -161,6 +170,11 @@ class _Section:
     order: str
     interfaces: list[_Interface] = field(default_factory=list)
 
+    def add(self, interface: _Interface) -> None:
+        if len(self.interfaces) == MAX_INTERFACES:
+            raise _DamagedError(f"a section describes more than {MAX_INTERFACES:,} interfaces")
+        self.interfaces.append(interface)
+
     def interface(self, index: int) -> _Interface:
         if index >= len(self.interfaces):
             raise _DamagedError(f"a packet names interface {index}, which the file does not describe")
@@ -184,7 +198,7 @@ def _pcapng(file: IO[bytes]) -> Iterator[Packet]:
         kind, size = struct.unpack(section.order + "II", head)
         body = _body(file, size)
         if kind == INTERFACE:
-            section.interfaces.append(_interface(section, body))
+            section.add(_interface(section, body))
         elif kind in PACKET_BLOCKS:
             yield PACKET_BLOCKS[kind](section, body)
 
@@ -216,7 +230,7 @@ def _interface(section: _Section, body: bytes) -> _Interface:
         value = body[at + 4 : at + 4 + size]
         if code == OPTION_END:
             break
-        if code == OPTION_RESOLUTION and size == 1:
+        if code == OPTION_RESOLUTION and size == 1 == len(value):
             found.units_a_second = 1 << (value[0] & 0x7F) if value[0] & 0x80 else 10 ** value[0]
         elif code == OPTION_OFFSET and len(value) == 8:
             (found.offset_s,) = struct.unpack(section.order + "q", value)

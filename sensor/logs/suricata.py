@@ -19,7 +19,7 @@ from contract.errors import shorten
 from sensor.flow import Flow
 from sensor.logs.no_flow import NoFlowError, OtherRecordError
 from sensor.logs.payload import ETHERNET_BYTES, VLAN_BYTES, payload_of
-from sensor.logs.values import address_of, bad_value, count_of, missing, port_of, time_of
+from sensor.logs.values import address_of, bad_value, check_length, count_of, missing, port_of, time_of
 
 PROTOCOLS = {"tcp": "tcp", "udp": "udp", "icmp": "icmp", "ipv6-icmp": "icmp", "icmpv6": "icmp"}
 """By Suricata's name, in small letters."""
@@ -75,6 +75,8 @@ def flow_of(event: Mapping[str, Any], original: str) -> Flow:
     flow, tcp = _part(event, "flow"), _part(event, "tcp")
     started_s = time_of("flow.start", _needed(flow, "start", "flow.start"))
     ended_s = time_of("flow.end", _needed(flow, "end", "flow.end"))
+    duration_s = ended_s - started_s if ended_s >= started_s else None
+    check_length(started_s, duration_s)
     source = address_of("src_ip", _needed(event, "src_ip"))
     ports = ("icmp_type", "icmp_code") if protocol == "icmp" else ("src_port", "dest_port")
     sent, received = _count(flow, "pkts_toserver"), _count(flow, "pkts_toclient")
@@ -84,7 +86,7 @@ def flow_of(event: Mapping[str, Any], original: str) -> Flow:
     return Flow(
         uid=str(_needed(event, "flow_id")),
         started_s=started_s,
-        duration_s=ended_s - started_s if ended_s >= started_s else None,
+        duration_s=duration_s,
         protocol=protocol,
         source=source,
         source_port=port_of(ports[0], _needed(event, ports[0])),

@@ -11,12 +11,14 @@ from contract.errors import shorten
 from sensor.logs.no_flow import NoFlowError
 
 MAX_PORT = 65_535
-MAX_COUNT = 2**63 - 1
-"""Zeek's counts have 64 bits; Elasticsearch stores them as long."""
+MAX_COUNT = 2**62 - 1
+"""Elasticsearch stores counts as long, and the sum of both sides must fit too."""
 MAX_DIGITS = 19
 A_TIME = "seconds since 1970 or a time such as 2026-03-04T05:06:07.123456Z"
 MAX_TIME_S = 253_402_300_800.0
 """The year 10000. Larger numbers are no seconds."""
+MAX_DURATION_S = 9_223_372_036.0
+"""292 years: `event.duration` is a long of nanoseconds."""
 MIN_MILLISECONDS = 100_000_000_000.0
 """A time above this number is in milliseconds: as seconds it would be in the year 5138."""
 _CACHED_ADDRESSES = 65_536
@@ -79,6 +81,16 @@ def time_of(field: str, value: object) -> float:
     if number is None or not 0 <= number < MAX_TIME_S:
         raise bad_value(field, value, A_TIME)
     return number
+
+
+def check_length(started_s: float, duration_s: float | None) -> None:
+    """Refuse a flow whose end or duration no document can hold.
+
+    Raises:
+        NoFlowError: it lasts for centuries, or ends after the year 9999.
+    """
+    if duration_s is not None and (duration_s > MAX_DURATION_S or started_s + duration_s >= MAX_TIME_S):
+        raise bad_value("the duration", duration_s, "at most 292 years, and an end before the year 10000")
 
 
 def _from_iso(text: str) -> float | None:

@@ -22,7 +22,17 @@ from contract.errors import shorten
 from sensor.flow import Flow
 from sensor.logs.no_flow import NoFlowError, OtherRecordError
 from sensor.logs.payload import payload_of
-from sensor.logs.values import A_TIME, MAX_COUNT, MAX_PORT, MAX_TIME_S, address_of, bad_value, missing, time_of
+from sensor.logs.values import (
+    A_TIME,
+    MAX_COUNT,
+    MAX_PORT,
+    MAX_TIME_S,
+    address_of,
+    bad_value,
+    check_length,
+    missing,
+    time_of,
+)
 
 Port = Annotated[int, Meta(ge=0, le=MAX_PORT)]
 Count = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
@@ -192,10 +202,12 @@ def _flow_of(cells: Sequence[object], line: str) -> Flow:
     if values.proto not in PROTOCOLS:
         raise OtherRecordError(f"the protocol is {shorten(values.proto)}, and KDD's are tcp, udp and icmp")
     sent, received, approximate = _payloads(values)
+    started_s, duration_s = time_of("ts", values.ts), values.duration or 0.0
+    check_length(started_s, duration_s)
     return Flow(
         uid=values.uid,
-        started_s=time_of("ts", values.ts),
-        duration_s=values.duration or 0.0,
+        started_s=started_s,
+        duration_s=duration_s,
         protocol=values.proto,
         source=address_of("id.orig_h", values.orig_h),
         source_port=values.orig_p,

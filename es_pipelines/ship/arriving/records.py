@@ -27,6 +27,7 @@ from es_pipelines.ship.shipper import session
 KEY = (-1, 1)
 """In place of device and inode."""
 _KEY_FIELDS = (
+    ("observer", "name"),
     ("event", "id"),
     ("event", "start"),
     ("source", "ip"),
@@ -42,7 +43,11 @@ class RecordIdentity(Identity):
     """What the records of one sensor have in common. A line is a document in JSON."""
 
     def id_of(self, line: Line) -> str:
-        """`_id` of a record: SHA-256 of the observer and of what identifies the record, 64 hex digits."""
+        """`_id` of a record: SHA-256 of the observers and of what identifies the record, 64 hex digits.
+
+        The record names its own observer: one index or log may have records of several sensors, and none of them may
+        take the place of another's.
+        """
         return hashlib.sha256(orjson.dumps([self.observer, *_key(line.content)])).hexdigest()
 
     def own_id_of(self, line: Line) -> str:

@@ -19,7 +19,7 @@ from sensor.logs import suricata, zeek
 from sensor.logs.no_flow import NoFlowError
 from sensor.logs.zeek import FIELDS, STATES, ConnLog
 
-COUNTS = st.none() | st.integers(0, 2**63 - 1)
+COUNTS = st.none() | st.integers(0, 2**62 - 1)
 PORTS = st.integers(0, 65535)
 WORDS = st.none() | st.text("abcdefghijklmnopqrstuvwxyz_,-", min_size=2, max_size=20)
 CONNECTIONS = st.fixed_dictionaries(

@@ -70,6 +70,33 @@ def test_another_sensor_and_another_start_are_other_records(es: Elasticsearch, s
     assert (report.stored, other.stored) == (2, 1)
 
 
+def test_a_record_cannot_take_the_place_of_the_same_id_from_another_sensor(
+    es: Elasticsearch, sensor: ShipConfig
+) -> None:
+    """One index may have records of several sensors, which one run of the command reads."""
+    forged = record(1, observer={"name": "door"})
+    report = ship_records(es, [[forged], [record(1)]], sensor, source="flows-*")
+    assert (report.stored, report.already_there) == (2, 0)
+
+
+def test_records_with_huge_and_odd_texts_are_all_stored(es: Elasticsearch, sensor: ShipConfig) -> None:
+    start = "9999-12-31T23:59:59.999970Z"
+    odd: list[dict[str, Any]] = [
+        {"event": {"id": "x" * 1_000_000, "start": start, "end": start, "duration": 9_223_372_036_000_000_000}},
+        {"event": {"id": "\x1b[31m\0<b>", "start": "1970-01-01T00:00:00.000000Z"}, "user": {"id": "u" * 40_000}},
+        {
+            "zeek": {"connection": {"state": "S" * 40_000, "history": "D" * 1_000_000}},
+            "observer": {"name": "o" * 40_000},
+        },
+        {"network": {"transport": "tcp", "protocol": "p" * 40_000, "community_id": "c" * 40_000, "bytes": 2**63 - 2}},
+    ]
+    lines = [record(number, **fields) for number, fields in enumerate(odd)]
+    for expected in ((len(odd), 0), (0, len(odd))):
+        report = ship_records(es, [lines], sensor, source="zeek", path="conn.log")
+        assert (report.stored + report.refused, report.already_there) == expected
+    assert len(stored(es, sensor.stream)) == len(odd)
+
+
 def test_a_stop_ends_after_the_records_that_were_taken_and_the_next_run_sends_the_rest(
     es: Elasticsearch, sensor: ShipConfig
 ) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import gzip
+import os
 import struct
 from pathlib import Path
 
 import pytest
 
-from contract.errors import InputError
+from contract.errors import InputError, UnreadableFileError
 from sensor.capture.counts import Counts
-from sensor.capture.files import read
+from sensor.capture.files import MAX_INTERFACES, read
 from sensor.capture.packet import Packet
+from sensor.capture.tracker import track
 from sensor.capture.write import CaptureWriter, udp
-from tests.unit.sensor.capture.making import RAW, enhanced, interface, old, pcap, section, simple
+from tests.unit.sensor.capture.making import RAW, block, enhanced, interface, old, pcap, section, simple
 
 DATA = udp("10.0.0.1", 5000, "10.0.0.2", 53, data=b"question")
 NS = 1_700_000_000_123_456_000
@@ -176,3 +178,32 @@ def test_what_the_writer_wrote_is_read(tmp_path: Path) -> None:
 def test_a_capture_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot write"):
         CaptureWriter(tmp_path / "no" / "folder.pcap")
+
+
+def test_a_time_that_no_document_can_name_is_counted(tmp_path: Path) -> None:
+    counts, order = Counts(), "<"
+    content = section(order) + interface(order, RAW, options=[(9, b"\x00")]) + enhanced(order, 0, 2**64 - 1, DATA)
+    path = tmp_path / "a.pcapng"
+    path.write_bytes(content + enhanced(order, 0, 1_700_000_000, DATA))
+    found = [flow for flows in track(read([path], counts), counts) for flow in flows]
+    assert [flow.started_s for flow in found] == [1_700_000_000]
+    assert counts.left_out == {"time before 1970 or after 9999": 1}
+
+
+def test_an_option_without_its_value_changes_nothing(tmp_path: Path) -> None:
+    content = section("<") + block("<", 1, struct.pack("<HHIHH", RAW, 0, 0, 9, 1)) + enhanced("<", 0, NS // 1000, DATA)
+    assert packets_of(tmp_path / "a.pcapng", content) == [Packet(NS, RAW, DATA, len(DATA))]
+
+
+def test_millions_of_interfaces_end_the_reading(tmp_path: Path) -> None:
+    counts = Counts()
+    content = section("<") + interface("<", RAW) * (MAX_INTERFACES + 1) + enhanced("<", 0, 1, DATA)
+    assert packets_of(tmp_path / "a.pcapng", content, counts) == []
+    assert "more than 65,536 interfaces" in counts.notes[0]
+
+
+def test_a_pipe_is_an_error_and_keeps_nobody_waiting(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(UnreadableFileError, match="not a regular file"):
+        list(read([pipe], Counts()))
