@@ -17,6 +17,7 @@ from contract.documents.fields import stream_name
 from contract.shipped_models import shipped_path
 from tests.acceptance.commands import Terminal
 from tests.servers import enrich_service
+from tests.waiting import WAIT_S, wait_until
 
 FLOW_MODEL = "kdd99-flow"
 BEGIN_S = 1_772_600_000.0
@@ -124,6 +125,24 @@ def test_the_same_records_are_stored_once_whatever_was_rotated_in_between(
     alone = site.json("sense", "--zeek", "conn.log")  # its windows begin empty: the same records all the same
     assert (alone["stored"], alone["already_there"]) == (0, len(lines) - 50)
     assert len(documents(es, namespace)) == len(lines)
+
+
+def test_after_a_kill_two_processes_at_once_store_each_record_once(
+    site: Terminal, es: Elasticsearch, namespace: str
+) -> None:
+    number = 300
+    lines = [record(at, BEGIN_S + at / 10) for at in range(number)]
+    (site.folder / "conn.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    killed = site.start("sense", "--zeek", "conn.log", log=site.folder / "killed.log")
+    stream = stream_name(namespace, "flow")
+    wait_until(lambda: es.count(index=stream, ignore_unavailable=True)["count"] > 0, "the first records")
+    killed.kill()
+    killed.wait()
+    words = ("sense", "--zeek", "conn.log", "--timeout", "60")
+    both = [site.start(*words, log=site.folder / f"{name}.log") for name in "ab"]
+    assert [process.wait(WAIT_S) for process in both] == [0, 0]
+    ids = [document["event"]["id"] for document in documents(es, namespace)]
+    assert (len(ids), len(set(ids))) == (number, number)
 
 
 def test_a_model_that_needs_more_than_the_source_knows_is_refused_before_the_first_record(
