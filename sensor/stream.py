@@ -38,20 +38,12 @@ class Stream:
 
     Args:
         late_s: a flow may become known this long after a flow that ended later.
-        extractor: the windows; the default is new ones.
         is_live: flows come while they happen, so that time passes when none comes.
-        explained: uid of the flow whose windows go to `explanation`; needs an extractor that explains.
+        explained: uid of the flow whose windows go to `explanation`; it makes every flow slower.
     """
 
-    def __init__(
-        self,
-        late_s: float = LATE_S,
-        extractor: FeatureExtractor | None = None,
-        *,
-        is_live: bool = False,
-        explained: str | None = None,
-    ) -> None:
-        self.extractor = extractor or FeatureExtractor()
+    def __init__(self, late_s: float = LATE_S, *, is_live: bool = False, explained: str | None = None) -> None:
+        self._extractor = FeatureExtractor(explain=explained is not None)
         self._in_order: InOrder[Flow] = InOrder(late_s)
         self._is_live, self._fed_at_s = is_live, time.monotonic()
         self._last_messages: OrderedDict[str, tuple[Columns, KddRecord]] = OrderedDict()
@@ -104,9 +96,9 @@ class Stream:
             columns, record = self._last_messages.pop(flow.uid)
             return Sensed(flow, columns, record.unavailable, record.approximate)
         record = record_of(flow, ended_s)
-        columns = self.extractor.observe(record.connection)
+        columns = self._extractor.observe(record.connection)
         if self._explained is not None and self._explained in (flow.uid, flow.message_of):
-            self.explanation = self.extractor.explain()
+            self.explanation = self._extractor.explain()
         if not flow.message_of:
             return Sensed(flow, columns, record.unavailable, record.approximate)
         self._last_messages.pop(flow.message_of, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 import click
@@ -18,7 +19,6 @@ from sensor.connection import Connection
 from sensor.flow import Flow
 from sensor.stream import Sensed, Stream
 from sensor.windows.explain import GROUPS
-from sensor.windows.features import FeatureExtractor
 
 SHOWN = 20
 """Connections of a group that the text shows; --json has all."""
@@ -30,13 +30,8 @@ def explain(source: Source, uid: str, late_s: float, stop: threading.Event, *, a
     Raises:
         InputError: no record has this id.
     """
-    stream = Stream(late_s, FeatureExtractor(explain=True), explained=uid)
-    for flows in source.arriving(stop):
-        for sensed in stream.feed(flows):
-            if sensed.flow.uid == uid:
-                _show(sensed, stream.explanation, as_json=as_json)
-                return
-    for sensed in stream.close():
+    stream = Stream(late_s, explained=uid)
+    for sensed in chain(chain.from_iterable(map(stream.feed, source.arriving(stop))), stream.close()):
         if sensed.flow.uid == uid:
             _show(sensed, stream.explanation, as_json=as_json)
             return

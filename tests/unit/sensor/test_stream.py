@@ -9,7 +9,6 @@ import pytest
 from contract.kdd99.columns import COLUMNS
 from sensor.flow import Flow
 from sensor.stream import Sensed, Stream
-from sensor.windows.features import FeatureExtractor
 
 COUNT = COLUMNS.index("count")
 
@@ -84,6 +83,6 @@ def test_an_icmp_flow_is_explained_by_its_last_message_and_not_by_what_came_late
     ping = {"protocol": "icmp", "source_port": 8, "destination_port": 0}
     messages = [flow(f"M{number}", 100.0 + number / 2, message_of="P1", **ping) for number in range(4)]
     whole = flow("P1", 100.0, duration_s=1.5, has_messages=True, **ping)
-    stream = Stream(5.0, FeatureExtractor(explain=True), explained="P1")
+    stream = Stream(5.0, explained="P1")
     assert counts([*stream.feed([*messages, flow("C1", 161.0), whole])]) == [("P1", 4)]
     assert [item.uid for item in stream.explanation["recent_host"]] == ["M0", "M1", "M2", "M3"]
