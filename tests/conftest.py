@@ -23,8 +23,9 @@ from oversight.config import logs
 from oversight.demo import embedded
 from oversight.demo.children import Children
 from oversight.demo.ports import free_port
-from tests import guardian, transport, warm
+from tests import given_engines, guardian, transport, warm
 from tests.garbage import pytest_collection  # noqa: F401  a hook of pytest
+from tests.given_engines import PASSWORD
 from tests.guarded import (  # noqa: F401  hooks of pytest
     pytest_configure,
     pytest_runtest_teardown,
@@ -39,8 +40,6 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("OVERSIGHT_TEST_SHARED", ROOT.parent / "shared"))
 REAL_ENGINE = SHARED / "realengine"
 JAVA_NEEDED = 21
-PASSWORD = "not-the-default-1"
-"""Password of the user `elastic` on the engine with security."""
 QUICK_JAVA = {
     "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote"
 }
@@ -60,7 +59,9 @@ settings.load_profile("oversight")
 
 def pytest_report_header() -> list[str]:
     """Show which shared data and engines this run can use."""
-    real = why_no_real_engine() or "available"
+    given = [engine for engine in given_engines.ENGINES if given_engines.address(engine)]
+    real = f"{', '.join(given)} given; others: " if given else ""
+    real += why_no_real_engine() or "available"
     return [f"shared data: {SHARED if SHARED.is_dir() else 'absent'}", f"real engines: {real}"]
 
 
@@ -93,8 +94,7 @@ def embedded_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def _real_engine(engine: str) -> str:
     """Return the address of this test run's real engine. The first process that asks starts it."""
-    already = os.environ.get(f"OVERSIGHT_TEST_{engine.upper()}_URL")
-    return already or _own_engine(engine)  # the developer's own engine, started by hand
+    return given_engines.address(engine) or _own_engine(engine)
 
 
 def _own_engine(engine: str) -> str:

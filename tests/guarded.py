@@ -9,7 +9,7 @@ from collections.abc import Generator
 
 import pytest
 
-from tests import guardian
+from tests import given_engines, guardian
 
 GUARDIAN = pytest.StashKey[subprocess.Popen[str]]()
 LEFT = pytest.StashKey[guardian.Left]()
@@ -17,8 +17,10 @@ LEFT = pytest.StashKey[guardian.Left]()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Create the shared folder and start the guardian, in the first process of a run."""
+    """Check the engines that the run was given, create the shared folder, start the guardian: in the first process."""
     if not hasattr(config, "workerinput"):
+        if problems := given_engines.problems():
+            raise pytest.UsageError("\n".join(problems))
         folder = os.environ[guardian.MARK] = tempfile.mkdtemp(prefix="oversight-tests-")
         config.stash[GUARDIAN] = guardian.start(folder)
     guardian.note_owner(os.environ[guardian.MARK])

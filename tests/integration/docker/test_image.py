@@ -23,7 +23,8 @@ from benchmarks.es_pipelines.removal import remove
 from contract.documents.fields import stream_name
 from oversight.demo.ports import free_port
 from tests.compose import mounts, read
-from tests.conftest import PASSWORD, ROOT
+from tests.conftest import ROOT
+from tests.given_engines import PASSWORD
 from tests.image import Image, Machine, build, why_not
 from tests.kibana_server import fake_kibana
 from tests.router import routed

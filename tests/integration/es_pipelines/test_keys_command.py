@@ -18,7 +18,7 @@ from benchmarks.es_pipelines.removal import remove
 from common.elastic.key_text import read_key
 from es_pipelines.security.roles import PARTS, role_name
 from oversight.commands.provision import command
-from tests.conftest import PASSWORD
+from tests.given_engines import PASSWORD
 from tests.router import routed
 from tests.waiting import WAIT_S
 

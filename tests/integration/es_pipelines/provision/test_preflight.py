@@ -22,7 +22,7 @@ from es_pipelines.provision.plan import Plan
 from es_pipelines.provision.preflight import asked, refusals
 from es_pipelines.resources.kind import Action
 from oversight.cli import main
-from tests.conftest import PASSWORD
+from tests.given_engines import PASSWORD
 from tests.integration.watcher.proxy import Call, FaultProxy, Reply
 from tests.pipelines import KDD99
 from tests.provisioning import WritesCounted

@@ -25,7 +25,7 @@ from es_pipelines.security.key_files import FILE, KeyFile, KeyOutcome, write_key
 from es_pipelines.security.keys import make_key, valid_keys
 from es_pipelines.security.own_privileges import own_privileges
 from es_pipelines.security.roles import PARTS, role_body, role_name
-from tests.conftest import PASSWORD
+from tests.given_engines import PASSWORD
 from tests.waiting import WAIT_S
 
 pytestmark = pytest.mark.elasticsearch

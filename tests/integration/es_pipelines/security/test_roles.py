@@ -33,7 +33,7 @@ from es_pipelines.ship.shipper import ShipConfig, ship
 from es_pipelines.ship.target import provisioned_model
 from tests import warm
 from tests.artifacts import TURBINE, write_model
-from tests.conftest import PASSWORD
+from tests.given_engines import PASSWORD
 from tests.integration.watcher.conftest import Place, events, watch_run
 from tests.servers import enrich_service
 from tests.unit.console.panel_samples import shown

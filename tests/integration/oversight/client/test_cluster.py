@@ -22,7 +22,7 @@ from oversight.client.cluster import connect, explain
 from oversight.demo.ports import free_port
 from tests.artifacts import write_model
 from tests.certificates import certify, needs_openssl
-from tests.conftest import PASSWORD
+from tests.given_engines import PASSWORD
 from tests.integration.watcher.conftest import Place, events, watch_run
 from tests.integration.watcher.proxy import Reply, proxied
 from tests.servers import enrich_service
