@@ -75,7 +75,11 @@ line may be stored twice in two cases: a response is lost and the stream rolls o
 registry (`OVERSIGHT_STATE`) is lost after a rollover. `oversight ship` says so when it starts.
 
 No name below is a pattern, so several installations can share a cluster. Privileges on a data stream include its
-backing indices. Only the watcher can change events. No part can delete events or create the stream.
+backing indices. Only the watcher and the analyst can change events. No part can delete events or create the stream.
+
+Elasticsearch has no privileges for single fields of a write. A key that may write a verdict may change every field of
+an event, so the analyst's key is as powerful as the watcher's. Give it to the console that runs with `--verdicts`, not
+to people: the console checks who writes, writes nothing but `oversight.feedback.*`, and logs each write.
 """.splitlines()
 PROVISIONER = """\
 The user who runs `oversight provision` needs these privileges; the command names a missing one at once. Without

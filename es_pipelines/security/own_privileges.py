@@ -47,7 +47,9 @@ def own_privileges(es: Elasticsearch, namespace: str, dataset: str = CONNECTION)
         name: set(_listed(normal_privileges(privileges(part, namespace, dataset)))) for name, part in PARTS.items()
     }
     more = {name: dict.fromkeys(one for one in ours if one not in needed[name]) for name in PARTS}
-    nearest = min(PARTS, key=lambda name: (len(more[name]), -sum(one in needed[name] for one in ours)))
+    nearest = min(
+        PARTS, key=lambda name: (len(more[name]), -sum(one in needed[name] for one in ours), len(needed[name]))
+    )
     return OwnPrivileges(_who(response.body), nearest, tuple(more[nearest]))
 
 

@@ -2,6 +2,7 @@
 
     shipper    ──▶ creates events in the stream, and checks which are stored
     watcher    ──▶ reads and updates the events, and writes its heartbeats
+    analyst    ──▶ reads and updates the events: `oversight verdict`, and the console with `--verdicts`
     dashboards ──▶ reads: people in Kibana
     console    ──▶ reads: the page without Kibana
 
@@ -114,6 +115,23 @@ PARTS: dict[str, Part] = {
                 ),
             ),
             {MAIN: "GET /, for `oversight status`, `retry` and `rescore` with this key"},
+        ),
+        Part(
+            "analyst",
+            "Writes analysts' verdicts to Oversight's events",
+            "every event of the stream, the stream's mapping and settings, and the cluster's name, UUID and version",
+            (
+                Grant(
+                    stream_name,
+                    {
+                        "read": "searches, points in time, and the documents to judge",
+                        "index": "bulk requests that update; no event can be deleted",
+                        REFRESH: "refresh, so that the next search shows the verdict",
+                        "view_index_metadata": "whether an index stores whole documents",
+                    },
+                ),
+            ),
+            {MAIN: "GET /, for `oversight verdict` with this key"},
         ),
         Part(
             "dashboards",

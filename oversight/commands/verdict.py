@@ -13,7 +13,7 @@ from oversight.client import cluster
 from oversight.commands.sweeping import name_closed_indices
 from oversight.config.settings import load_installation, option_of
 from oversight.terminal import one_line, print_result
-from watcher.operations.verdict import Judged, Verdict, judge
+from watcher.verdicts.judge import Judged, Verdict, judge
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""The commands that people run beside the loop: `status`, `retry`, `rescore`, `verdict`, `labels export`.
+"""The commands that people run beside the loop: `status`, `retry`, `rescore`, `labels export`.
 
 The loop never imports this folder.
 

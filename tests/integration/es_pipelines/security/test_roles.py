@@ -285,14 +285,16 @@ def test_no_key_reaches_another_index_or_installation(keys: dict[str, Elasticsea
                     request()
 
 
-def test_no_part_deletes_events_and_only_the_watcher_changes_them(keys: dict[str, Elasticsearch], place: Place) -> None:
+def test_no_part_deletes_events_and_only_watcher_and_analyst_change_them(
+    keys: dict[str, Elasticsearch], place: Place
+) -> None:
     doc_id = _id(place)
     for part, es in keys.items():
         with pytest.raises(AuthorizationException):
             _bulk(es, {"delete": {"_index": STREAM, "_id": doc_id}})
         with pytest.raises(AuthorizationException):
             es.delete(index=STREAM, id=doc_id)
-        if part != "watcher":
+        if part not in ("watcher", "analyst"):
             with pytest.raises(AuthorizationException):
                 _bulk(es, {"update": {"_index": STREAM, "_id": doc_id}}, {"doc": {"oversight": {"status": "enriched"}}})
             with pytest.raises(AuthorizationException):

@@ -14,7 +14,7 @@ from tests.acceptance.commands import Terminal
 from tests.artifacts import HEALTHY, HOT, STRANGE, TURBINE, WORN, write_model
 from tests.integration.watcher.conftest import ENGINES, Place, event, on_two
 from tests.tasks import RECONSTRUCTION, write_task
-from watcher.operations.verdict import Verdict, judge
+from watcher.verdicts.judge import Verdict, judge
 
 ROWS: list[tuple[dict[str, Any], str]] = (
     [(HEALTHY, "healthy")] * 4

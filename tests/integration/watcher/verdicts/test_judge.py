@@ -13,7 +13,7 @@ from watcher.elastic_faults import IndexMissingError
 from watcher.operations import selection
 from watcher.operations.labels import Exported, csv_header, csv_line, rows
 from watcher.operations.status import read_status
-from watcher.operations.verdict import Verdict, judge
+from watcher.verdicts.judge import Verdict, judge
 
 WRONG = Verdict("false_positive", "ann", label="healthy", comment="a warm day")
 
