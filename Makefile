@@ -10,7 +10,7 @@ RESOLVE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-find-links --custom-compile-command "make lock"
 LOCK := $(RESOLVE) pyproject.toml --group build
 
-.PHONY: help demo install env test check bounds format golden screens lock bench faults soak audit sbom clean venv venv-demo
+.PHONY: help demo install env test check bounds format golden screens lock bench faults soak audit sbom site clean venv venv-demo
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -26,7 +26,7 @@ install: ## install for serving and the console, without engine and TensorFlow, 
 env: ## write random secrets for docker-compose.yml to .env (0600); existing ones stay
 	@docker/env.sh .env
 
-test: venv ## run every test
+test: venv $(VENV)/site/.done ## run every test
 	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: venv ## run the checks that a change must pass: format, lint, types, imports, dead code, generated files
@@ -66,6 +66,7 @@ lock: $(BIN)/uv ## resolve the dependencies again, into requirements/
 	$(LOCK) --extra console -c requirements/dev.txt -o requirements/image.txt
 	$(LOCK) -c requirements/dev.txt -o requirements/serve.txt
 	$(RESOLVE) --group formats --no-deps $(ARGS) -o requirements/formats.txt
+	$(RESOLVE) --group site $(ARGS) -o requirements/site.txt
 	$(LOCK) --group test --extra console --extra embedded --extra train --extra parquet --resolution lowest-direct -o requirements/lowest.txt
 
 audit: $(BIN)/uv ## compare the locked packages with known vulnerabilities (needs the internet)
@@ -75,6 +76,11 @@ sbom: $(BIN)/uv ## list what an installation contains, in build/sbom.json (Cyclo
 	@mkdir -p build
 	$(BIN)/uv tool run --from cyclonedx-bom==7.5.0 cyclonedx-py requirements --pyproject pyproject.toml \
 		--output-reproducible --of JSON -o build/sbom.json requirements/image.txt
+
+site: $(VENV)/site/.done ## build the documentation as a site, in build/site
+	@$(BIN)/python -m docs.generate.site build/site-source
+	@NO_MKDOCS_2_WARNING=true PYTHONPATH=$(VENV)/site $(BIN)/python -m mkdocs build --strict --config-file build/site-source/mkdocs.yml --site-dir $(CURDIR)/build/site
+	@echo "look at it: $(BIN)/python -m http.server --directory build/site --bind 127.0.0.1 8000"
 
 clean: ## remove what make and the demo created
 	rm -rf $(VENV) .demo build *.egg-info
@@ -90,7 +96,7 @@ $(VENV)/.%: requirements/%.txt pyproject.toml | $(BIN)/python
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/formats/.done: requirements/formats.txt | $(VENV)/.dev
+$(VENV)/formats/.done $(VENV)/site/.done: $(VENV)/%/.done: requirements/%.txt | $(VENV)/.dev
 	@echo "installing the packages of $< into $(@D)"
 	@rm -rf $(@D)
 	@$(PIP) --require-hashes --no-deps --target $(@D) -r $<

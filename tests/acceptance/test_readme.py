@@ -1,4 +1,4 @@
-"""Every command in the README's console blocks works as written, in the order of the page."""
+"""Every command in the console blocks of README.md and docs/cluster.md works as written, in the order of the page."""
 
 from __future__ import annotations
 
@@ -18,19 +18,26 @@ from tests.kibana_server import fake_kibana
 from tests.waiting import WAIT_S
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = [
-    line.removeprefix("$ ")
-    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL)
-    for line in block.splitlines()
-]
+CLUSTER = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
+MOST_LINES = 150
 STAY = ("oversight serve", "oversight watch")
 """Servers, which keep running during the next commands."""
+
+
+def commands_of(page: str) -> list[str]:
+    """The commands of a page's console blocks, without those that the page marks as not run."""
+    blocks = re.findall(r"(<!-- not run: .*? -->\n)?```console\n(.*?)```", page, re.DOTALL)
+    return [line.removeprefix("$ ") for mark, block in blocks if not mark for line in block.splitlines()]
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= MOST_LINES
 
 
 def test_make_commands_exist() -> None:
     """`make demo` and `make test` build an environment and run tests, so this only checks that they exist."""
     targets = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    named = {line.split()[1] for line in COMMANDS if line.startswith("make ")}
+    named = {line.split()[1] for line in commands_of(README) if line.startswith("make ")}
     assert named
     assert named <= targets
 
@@ -76,7 +83,10 @@ def kibana_url() -> Iterator[str]:
         yield kibana.url
 
 
-def test_the_commands_for_a_cluster_run_in_order(terminal: Terminal, kibana_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", [README, CLUSTER], ids=["README.md", "cluster.md"])
+def test_the_commands_for_a_cluster_run_in_order(
+    page: str, terminal: Terminal, kibana_url: str, tmp_path: Path
+) -> None:
     port = free_port()
     folder = tmp_path / "bin"
     folder.mkdir()
@@ -93,7 +103,7 @@ def test_the_commands_for_a_cluster_run_in_order(terminal: Terminal, kibana_url:
     bash = shutil.which("bash") or "bash"
     servers = []
     try:
-        for line in COMMANDS:
+        for line in commands_of(page):
             if line in STAY:
                 servers.append(
                     subprocess.Popen(
