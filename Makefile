@@ -45,8 +45,8 @@ format: venv ## run the formatter, safe lint fixes and the page generators
 	$(BIN)/ruff format .
 	$(BIN)/python -m docs.generate
 
-golden: venv ## rewrite the expected results of the pipelines; the diff is the review
-	OVERSIGHT_GOLDEN=rewrite $(BIN)/python -m pytest tests/golden -p no:randomly
+golden: venv ## rewrite the expected results of the pipelines and of Kibana's objects; the diff is the review
+	OVERSIGHT_GOLDEN=rewrite $(BIN)/python -m pytest tests/golden tests/unit/kibana/test_golden.py -p no:randomly
 
 screens: venv ## take the screenshots for the README, from a console in Chromium
 	SCREENS_FOLDER=docs/images $(BIN)/python -m pytest tests/integration/console/test_pictures.py
