@@ -45,6 +45,7 @@ Missing = Literal["error", "value", "flag"]
 Reads = Literal["number", "boolean", "hour", "weekday", "seconds"]
 Measure = Literal["score", "mse", "mae"]
 Proof = Literal["none", "labels", "outputs"]
+GroupedBy = Literal["machine", "target"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +189,10 @@ class ModelContract:
     """What the converted model was compared with: known labels, or the outputs of the author's own program."""
     proved: Mapping[str, Any] = field(default_factory=dict)
     """The figures of that comparison, beside those of guessing."""
+    incidents_by: Mapping[str, GroupedBy] = field(default_factory=dict)
+    """Families whose alerts form incidents by `target` (`destination.ip`): floods, which forge their sources. The
+    alerts of any other family form incidents by `machine`.
+    """
 
     @cached_property
     def outputs(self) -> tuple[str, ...]:
@@ -197,6 +202,11 @@ class ModelContract:
         if self.task == "anomaly":
             return (SCORE_OUTPUT,)
         return (PROBABILITIES_OUTPUT,) if self.novelty_threshold is None else (PROBABILITIES_OUTPUT, NOVELTY_OUTPUT)
+
+    @cached_property
+    def target_families(self) -> frozenset[str]:
+        """The families whose incidents are grouped by target."""
+        return frozenset(family for family, by in self.incidents_by.items() if by == "target")
 
     @cached_property
     def numeric(self) -> tuple[Feature, ...]:

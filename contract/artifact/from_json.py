@@ -9,6 +9,7 @@ from contract.artifact.contract import (
     FORMATS,
     EventWords,
     Feature,
+    GroupedBy,
     Label,
     Missing,
     ModelContract,
@@ -79,6 +80,7 @@ def _contract_of(part: JsonObject, *, written: bool) -> tuple[ModelContract, Mod
         training=part.mapping("training"),
         libraries=part.mapping("libraries"),
         heldout=part.mapping("heldout"),
+        incidents_by=_grouping(part),
         **(_format_2_of(part, written=written) if is_2 else {}),
     )
     return contract, replace(
@@ -88,6 +90,12 @@ def _contract_of(part: JsonObject, *, written: bool) -> tuple[ModelContract, Mod
         labels=tuple(label for label, item in labels if not item.broken),
         families=families or tuple({label.family for label in contract.labels}),
     )
+
+
+def _grouping(part: JsonObject) -> dict[str, GroupedBy]:
+    """How the alerts of each family form incidents."""
+    families = JsonObject(part.mapping("incidents_by"), part.problems, "`incidents_by`")
+    return {family: families.choice(family, get_args(GroupedBy)) for family in families.data}
 
 
 def _format_2_of(part: JsonObject, *, written: bool) -> dict[str, Any]:
@@ -164,6 +172,7 @@ _KEYS = (
     "training",
     "libraries",
     "heldout",
+    "incidents_by",
 )
 _FEATURE_KEYS = tuple(key for key in Feature.__dataclass_fields__ if key not in FEATURE_KEYS_2)
 _LABEL_KEYS = tuple(key for key in Label.__dataclass_fields__ if key != "threshold")

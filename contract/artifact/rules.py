@@ -61,6 +61,11 @@ def new_contract_problems(contract: ModelContract) -> list[str]:
         )
     for feature in contract.features:
         problems += [f"feature {feature.name!r}: {problem}" for problem in _new_feature_problems(feature)]
+    problems += [
+        f"`incidents_by` names {family!r}, which is not in `families`; correct it, or leave it out"
+        for family in contract.incidents_by
+        if family not in contract.families
+    ]
     return problems
 
 

@@ -31,6 +31,7 @@ def contract_to_dict(contract: ModelContract) -> dict[str, Any]:
         "training": dict(contract.training),
         "libraries": dict(contract.libraries),
         "heldout": dict(contract.heldout),
+        **({"incidents_by": dict(contract.incidents_by)} if contract.incidents_by else {}),
         **new,
     }
 

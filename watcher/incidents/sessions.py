@@ -1,0 +1,83 @@
+"""Join buckets of time to sessions, which are the incidents of one machine and family.
+
+The buckets are as wide as the gap and have the time of their first and last alert. Two alerts of one bucket are closer
+than the gap, so only the gaps between buckets have to be compared:
+
+    bucket   |  f..l   |f..l     |         |      f.l|
+    gap           └──┬──┘             └──┬──┘
+                 <= gap: one session   > gap: two
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from watcher.incidents.rules import RISK, SEVERITY, TIME
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Alerts without a larger gap between two of them."""
+
+    first_ms: int
+    last_ms: int
+    events: int
+    risk: float
+    """The highest risk score."""
+    severity: float
+
+    def joined(self, later: Session) -> Session:
+        """Return both as one."""
+        return Session(
+            min(self.first_ms, later.first_ms),
+            max(self.last_ms, later.last_ms),
+            self.events + later.events,
+            max(self.risk, later.risk),
+            max(self.severity, later.severity),
+        )
+
+
+def by_time(gap_ms: int) -> dict[str, Any]:
+    """Return the aggregation whose buckets `chain` joins."""
+    return {
+        "date_histogram": {"field": TIME, "fixed_interval": f"{gap_ms}ms", "min_doc_count": 1},
+        "aggs": {
+            "first": {"min": {"field": TIME}},
+            "last": {"max": {"field": TIME}},
+            "risk": {"max": {"field": RISK}},
+            "severity": {"max": {"field": SEVERITY}},
+        },
+    }
+
+
+def pieces(buckets: Iterable[Mapping[str, Any]]) -> list[Session]:
+    """Return each bucket with alerts as a session."""
+    return [
+        Session(
+            int(bucket["first"]["value"]),
+            int(bucket["last"]["value"]),
+            bucket["doc_count"],
+            bucket["risk"]["value"] or 0.0,
+            bucket["severity"]["value"] or 0.0,
+        )
+        for bucket in buckets
+        if bucket["doc_count"]
+    ]
+
+
+def chain(parts: Iterable[Session], gap_ms: int) -> list[Session]:
+    """Join sessions whose gap is not too large.
+
+    Args:
+        parts: sessions in any order.
+        gap_ms: the largest gap.
+    """
+    joined: list[Session] = []
+    for part in sorted(parts, key=lambda part: part.first_ms):
+        if joined and part.first_ms - joined[-1].last_ms <= gap_ms:
+            joined[-1] = joined[-1].joined(part)
+        else:
+            joined.append(part)
+    return joined
