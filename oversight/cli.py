@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("oversight.commands.serve", "Run the enrich service: answer prediction requests over HTTP."),
     "watch": ("oversight.commands.watch", "Run the watcher: add a prediction to every pending document."),
     "status": ("oversight.commands.status", "Show how many documents are pending, enriched and failed."),
+    "incidents": ("oversight.commands.incidents", "List incidents: the alerts of one machine, close in time."),
     "retry": ("oversight.commands.retry", "Process failed documents again, after you fixed the cause."),
     "rescore": ("oversight.commands.rescore", "Predict stored documents again with the current model."),
     "verdict": ("oversight.commands.verdict", "Record whether a prediction was right."),

@@ -77,6 +77,13 @@ class OversightSettings(Settings):
         description="File with suppression rules, one per line: documents that match do not alert (docs/people.md); "
         "read again when it changes.",
     )
+    incident_gap_min: int = Field(
+        15,
+        ge=1,
+        le=1440,
+        description="Largest gap between two alerts of one incident, in minutes; after a longer pause a new incident "
+        "begins.",
+    )
     state: Path = Field(
         Path("~/.local/state/oversight"),
         description="Folder for state between runs, such as the registry of shipped files.",

@@ -6,31 +6,15 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from typing import Any
+
+from common.visible_text import visible as visible  # the name belongs to this module too
 
 LONGEST = 120
 """Most characters of a value on an axis, in a legend or in a cell."""
 TAIL = 12
 """How many of these come from the end of the value, so that two long values differ."""
 EMPTY = "(empty)"
-_HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
-"""Unicode categories: control characters, text direction marks, half surrogates, line ends."""
-
-
-def visible(value: str) -> str:
-    """Escape every invisible character as `\\uXXXX`, and line ends as `\\n`."""
-    if value.isascii() and value.isprintable():
-        return value
-    return "".join(_letter(letter) for letter in value)
-
-
-def _letter(letter: str) -> str:
-    if unicodedata.category(letter) not in _HIDDEN:
-        return letter
-    short = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(letter)
-    number = ord(letter)
-    return short or (f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}")
 
 
 def label(value: Any) -> str:

@@ -250,6 +250,19 @@ ATTACKS: tuple[Attack, ...] = (
 )
 
 
+MEANINGS = {(attack.family, attack.label): attack.does for attack in ATTACKS}
+
+
+def meaning_of(family: str, label: str) -> str | None:
+    """What a label means, in one sentence; None for a label of another model.
+
+    Args:
+        family: the label's family.
+        label: the label.
+    """
+    return MEANINGS.get((family, label))
+
+
 def technique(technique_id: str) -> Technique:
     """A technique in the contract's form. A sub-technique includes its technique.
 

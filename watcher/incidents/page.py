@@ -186,7 +186,7 @@ def _sessions(
             for name in names:
                 parts[pack.level.field, key, str(name["key"])] += pieces(name["times"]["buckets"])
     incidents: dict[tuple[str, str], list[Bare]] = defaultdict(list)
-    by_field = {level.field: level for level in rules.levels}
+    by_field: dict[str, Level] = {level.field: level for level in rules.levels}
     for (field, key, name), some in parts.items():
         for session in chain(some, rules.gap_ms):
             if session.first_ms < span.end_ms and session.last_ms >= span.start_ms:
