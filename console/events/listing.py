@@ -10,10 +10,11 @@ from typing import Any
 
 from console.panels.indices import Indices
 from console.panels.searches import Engine, is_too_large
+from contract.documents.feedback import VERDICTS
 from contract.documents.fields import ENRICHED, FAILED, PENDING, STATUS
-from kibana.panels.conditions import Is
+from kibana.panels.conditions import All, Between, Exists, Is, Not
 from kibana.panels.declarations import ARRIVALS, Case, Cases, Column, Control, Dashboard, Panel, SavedSearch, Times
-from kibana.panels.model_view import FAMILY, LABEL, View
+from kibana.panels.model_view import ALERT, FAMILY, LABEL, SEVERITY_CASES, SEVERITY_FIELD, View
 from kibana.panels.palette import STATUS as STATUS_COLOURS
 
 OF_A_LARGE_ONE = {
@@ -33,6 +34,7 @@ OF_A_LARGE_ONE = {
     "excludes": ["event.original", "oversight.rejected", "oversight.shipped", "oversight.original"],
 }
 """What is read of an event that is too large: everything except the raw line, the features and unmapped fields."""
+VERDICT = "oversight.feedback.verdict"
 _NOTHING = "no event arrived in this time range that matches the filters"
 _STATUSES = Cases(
     title="Status",
@@ -91,7 +93,24 @@ def board(view: View) -> Dashboard:
                 height=26,
             ),
         ),
-        controls=(Control(id="status", field=STATUS, title="Status"), *view.controls),
+        controls=_controls(view),
+    )
+
+
+def _controls(view: View) -> tuple[Control, ...]:
+    """Return the filters of the dashboards, and those that only this page has."""
+    kinds = (Case("alert", ALERT), Case("no alert", Not(ALERT)))
+    verdicts = tuple(Case(word.replace("_", " "), Is(VERDICT, word)) for word in VERDICTS)
+    none = Case("none", All((Exists(LABEL), Not(Exists(VERDICT)))))
+    severities = (*SEVERITY_CASES.cases, Case("none", Between(SEVERITY_FIELD, None, 1)))
+    host = Control(id="host", field="host.name", title="Host")
+    return (
+        Control(id="kind", field="event.kind", title="Kind", cases=kinds),
+        Control(id="severity", field=SEVERITY_FIELD, title="Severity", cases=severities),
+        Control(id="status", field=STATUS, title="Status"),
+        Control(id="verdict", field=VERDICT, title="Verdict", cases=(*verdicts, none)),
+        *view.controls,
+        *(() if any(control.id == host.id for control in view.controls) else (host,)),
     )
 
 

@@ -21,7 +21,8 @@ from console.panels.rows import is_full, rows_of
 from console.panels.scope import Asked, Scope, scope_of
 from console.panels.searches import Engine, Search, SearchResponse, lacks_percentiles, problem_of
 from console.panels.tables import documents_of, number, summary, table_of
-from kibana.panels.declarations import Dashboard, Panel, Terms
+from kibana.panels.conditions import query
+from kibana.panels.declarations import Control, Dashboard, Panel, Terms
 
 MOST_CHOICES = 200
 """Most values that a filter offers, the most frequent ones. Users can type any other."""
@@ -82,12 +83,20 @@ def _choices(board: Dashboard, scope: Scope) -> dict[str, Any]:
     """Return the search for the values of the filters in this time range, whatever the user has picked."""
     source = board.panels[0].source
     query = {"bool": {"filter": Scope(scope.time, {}).filters(source)}}
-    lists = {control.id: {"terms": {"field": control.field, "size": MOST_CHOICES}} for control in board.controls}
+    lists = {control.id: _choice(control) for control in board.controls}
     return {"size": 0, "track_total_hits": False, "query": query, **({"aggs": lists} if lists else {})}
+
+
+def _choice(control: Control) -> dict[str, Any]:
+    if control.cases:
+        return {"filters": {"filters": {case.title: query(case.where) for case in control.cases}}}
+    return {"terms": {"field": control.field, "size": MOST_CHOICES}}
 
 
 def _values(answer: SearchResponse, name: str) -> list[list[Any]]:
     buckets = ((answer.get("aggregations") or {}).get(name) or {}).get("buckets") or []
+    if isinstance(buckets, Mapping):
+        return [[title, bucket["doc_count"]] for title, bucket in buckets.items()]
     return [[str(bucket.get("key_as_string", bucket["key"])), bucket["doc_count"]] for bucket in buckets]
 
 

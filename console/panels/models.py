@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from console.events import listing as events
+from console.finding.fields import Fields
 from contract.artifact.contract import ModelContract
 from contract.errors import OversightError
 from kibana.panels.boards import boards
@@ -30,6 +31,8 @@ class Shown:
     boards: Boards
     pages: tuple[Dashboard, ...]
     """The dashboards, and the page of the events."""
+    fields: Fields
+    """What a query line can name."""
 
     def page(self, name: str) -> Dashboard | None:
         """Return the page with this name, or None."""
@@ -72,4 +75,4 @@ class DashboardCache:
 def show(contract: ModelContract) -> Shown:
     """Return all pages of a model."""
     built = boards(contract)
-    return Shown(contract, built, (*built.dashboards, events.board(View(contract))))
+    return Shown(contract, built, (*built.dashboards, events.board(View(contract))), Fields(contract))

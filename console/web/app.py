@@ -29,6 +29,7 @@ from common.settings.shared import OversightSettings
 from console.events import listing as events
 from console.events.story import story
 from console.events.verdict_command import verdict_command
+from console.finding.errors import QueryLineError
 from console.panels.board import page
 from console.panels.indices import Indices
 from console.panels.models import FIRST, DashboardCache
@@ -99,6 +100,7 @@ class Console:
             app.add_url_rule(path, endpoint=path, view_func=view, methods=["GET"])
         app.register_error_handler(AccessError, _refused)
         app.register_error_handler(EngineUnavailableError, lambda error: fail(503, error.code, str(error)))
+        app.register_error_handler(QueryLineError, _wrong_line)
         app.register_error_handler(InputError, lambda error: fail(400, error.code, str(error)))
         app.register_error_handler(SettingsError, lambda error: fail(503, error.code, str(error)))
         app.register_error_handler(HTTPException, _http_error)
@@ -155,7 +157,7 @@ class Console:
         board = shown.page(name)
         if board is None:
             raise AccessError(404, "not_found", f"there is no page {name[:60]!r}")
-        wanted = asked(request.args, board)
+        wanted = asked(request.args, board, shown.fields)
         now_ms = time.time_ns() // 1_000_000
         found = page(self._engine, board, wanted, indices=self._indices, colours=shown.boards.colours, now_ms=now_ms)
         return answer(found | ({"datasets": self._datasets()} if board.id == OPERATIONS else {}))
@@ -221,6 +223,12 @@ def fail(status: int, code: str, message: str) -> Response:
     if status == 405:
         response.headers["Allow"] = ", ".join(access.METHODS)
     return response
+
+
+def _wrong_line(problem: QueryLineError) -> Response:
+    """Return where the line is wrong too, so that the page can point at the character."""
+    error = {"type": problem.code, "message": str(problem), "position": problem.position}
+    return answer({"error": error}, 400)
 
 
 def _refused(problem: AccessError) -> Response:

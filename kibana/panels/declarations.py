@@ -262,6 +262,8 @@ class Control:
     id: str
     field: str
     title: str
+    cases: tuple[Case, ...] = ()
+    """The values to pick from, if they are conditions and not the field's own. Only the console has such filters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
