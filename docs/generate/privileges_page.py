@@ -46,7 +46,8 @@ If Elasticsearch has security, `oversight provision` creates a role for each par
 people, and the others for keys that you create by hand. `oversight provision --keys FOLDER` also creates an API key
 for each part:
 
-```
+<!-- not run: needs a cluster with security; tests/integration/es_pipelines/security runs each of these -->
+```sh
 oversight provision --keys keys                  # write keys/PART/key.env (private), keep existing files
 oversight provision --keys keys --dataset river  # write keys/river/PART/key.env
 oversight provision --keys keys --key-expiry 90d # new keys expire after 90 days
