@@ -22,6 +22,7 @@ PAGES = [
     ROOT / "SECURITY.md",
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "docs" / "examples").glob("**/*.md")),
+    *sorted((ROOT / "docs" / "first-hour").glob("*.md")),
 ]
 BLOCK = re.compile(
     r"(?:^ *<!-- not run: (?P<reason>[^\n]+?) -->\n)?"

@@ -71,11 +71,17 @@ def run(terminal: Terminal, settings: dict[str, str], words: list[str], given: b
 def test_people(terminal: Terminal, es: Elasticsearch, namespace: str, shipped_service: str) -> None:
     (terminal.folder / "alice.csv").write_text(f"{LINE}\n{SCAN}\nno event\n", encoding="utf-8")
     terminal = replace(terminal, settings={**terminal.settings, "OVERSIGHT_ENRICH_URL": shipped_service})
-    for words in (["provision"], ["ship", "alice.csv"], ["watch", "--once"]):
+    simulated = ["simulate", "--output", "logs", "--events", "200", "--seed", "7"]
+    for words in (
+        simulated,
+        ["provision"],
+        ["ship", "alice.csv", "logs/alpha.csv", "logs/delta.csv"],
+        ["watch", "--once"],
+    ):
         assert terminal.type(*words).returncode == 0
     stream = stream_name(namespace)
     es.indices.refresh(index=stream)
-    (hit, *_) = es.search(index=stream, query={"term": {"oversight.status": "enriched"}})["hits"]["hits"]
+    (hit, *_) = es.search(index=stream, query={"term": {"event.kind": "alert"}})["hits"]["hits"]
     es.indices.create(index=f"flows-{namespace}", mappings={"properties": {"oversight.status": {"type": "keyword"}}})
     es.index(index=f"flows-{namespace}", document={"kdd99": {"duration": 1}}, refresh=True)
 

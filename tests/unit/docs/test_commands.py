@@ -17,7 +17,7 @@ from tests.page_commands import PAGES, Block, blocks, command_blocks, simple_com
 RUN_BY = {
     "README.md": "tests/acceptance/test_readme.py",
     "docs/cluster.md": "tests/acceptance/test_readme.py",
-    "docs/notebook-to-elasticsearch.md": "tests/acceptance/test_notebook_page.py",
+    "docs/notebook-to-elasticsearch.md": "tests/acceptance/test_first_hour.py",
     "docs/http-api.md": "tests/integration/enrich_service/test_http_api_page.py",
     "docs/predictions.md": "tests/integration/enrich_service/test_http_api_page.py",
     "docs/examples/breast-cancer/README.md": "tests/acceptance/test_examples.py",
