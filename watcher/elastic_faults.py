@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from functools import lru_cache
 
 from elastic_transport import SerializationError, TransportError
-from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
+from elasticsearch import ApiError, BadRequestError, Elasticsearch, UnsupportedProductError
 
 from common.backoff import retry_after_s
 from common.elastic.faults import cause, credentials, privilege
 from common.elastic.indices import closed_index, closed_message
 from common.elastic.response_limit import ResponseTooLargeError
 from contract import hints
-from contract.errors import EngineUnavailableError
+from contract.errors import EngineUnavailableError, InputError
 
 
 class IndexMissingError(EngineUnavailableError):
@@ -67,6 +67,14 @@ def index_missing(index: str) -> IndexMissingError:
     return IndexMissingError(
         f"there is no {index!r} in Elasticsearch yet; run {hints.run('provision')}, "
         f"or name the right one in OVERSIGHT_INDEX or OVERSIGHT_NAMESPACE"
+    )
+
+
+def query_not_understood(error: BadRequestError) -> InputError:
+    """Return the error for a query that Elasticsearch refuses."""
+    return InputError(
+        f"Elasticsearch does not understand the query ({cause(error.body) or error.message}); "
+        f"expected a query string such as 'user.id:alice AND oversight.prediction.family:probe'"
     )
 
 

@@ -12,13 +12,14 @@ INTERRUPTED = 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def stop_on_signals() -> threading.Event:
-    """Return an event that the first SIGINT or SIGTERM sets. The second signal ends the process at once.
+def stop_on_signals(stop: threading.Event | None = None) -> threading.Event:
+    """Return an event, the given one or a new one, that the first SIGINT or SIGTERM sets. The second signal ends the
+    process at once.
 
     A thread sets it, not the handler: the handler interrupts the main thread anywhere, also while that holds the
     event's lock, and would wait for the lock forever. `SimpleQueue.put` needs no lock of Python's.
     """
-    stop = threading.Event()
+    stop = stop or threading.Event()
     received = SimpleQueue[int]()
 
     def first(number: int, _frame: FrameType | None) -> None:

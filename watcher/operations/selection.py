@@ -7,11 +7,9 @@ from typing import Any
 
 from elasticsearch import BadRequestError, Elasticsearch
 
-from common.elastic.faults import cause
 from contract.documents.feedback import ROOT
 from contract.documents.fields import ENRICHED, FAILED, MODEL_VERSION, PENDING, STATUS, TRUTH
-from contract.errors import InputError
-from watcher.elastic_faults import engine_faults, index_missing
+from watcher.elastic_faults import engine_faults, index_missing, query_not_understood
 
 Query = Mapping[str, Any]
 
@@ -67,10 +65,7 @@ def count(es: Elasticsearch, index: str, query: Query) -> int:
         try:
             answer = es.count(index=index, query=query, ignore_unavailable=True)
         except BadRequestError as error:
-            raise InputError(
-                f"Elasticsearch does not understand the query ({cause(error.body) or error.message}); "
-                f"expected a query string such as 'user.id:alice AND oversight.prediction.family:probe'"
-            ) from None
+            raise query_not_understood(error) from None
     if not answer["_shards"]["total"]:
         raise index_missing(index)
     return int(answer["count"])

@@ -28,15 +28,13 @@ from contract.errors import EngineUnavailableError
 from watcher.elastic_faults import (
     EngineRefusesError,
     IndexMissingError,
-    LargeResponseError,
-    PageTooLargeError,
-    PointInTimeLostError,
     engine_faults,
 )
 from watcher.read.hit import Hit
 from watcher.read.page_size import Reading
 from watcher.read.poll import PointInTime, Wanted
 from watcher.read.readable_indices import refresh, require_there
+from watcher.read.retried import TRIES, retried
 from watcher.read.source_filters import why_not_written
 from watcher.write.actions import RETRY_STATUSES
 from watcher.write.changes import DONE, Change, reason_of, send
@@ -45,12 +43,8 @@ KEEP_ALIVE_S = 600.0
 """How long the point in time stays open after a page, also while `rescore` waits for the watcher."""
 PASSES = 6
 """How often a document is read again after a conflict before it is left for the next run."""
-TRIES = 6
-"""How often a request is tried in a row."""
 SETTLE_S = 1.0
 """Wait for other writers' changes to become visible if this user may not refresh."""
-NOT_RETRIED = (EngineRefusesError, IndexMissingError, PointInTimeLostError, LargeResponseError, PageTooLargeError)
-"""Errors that the same request would meet again."""
 
 T = TypeVar("T")
 
@@ -181,15 +175,7 @@ class _Source:
             yield from point.pages(wanted)
 
     def _retried(self, send: Callable[[], T]) -> T:
-        backoff = self.backoff()
-        while True:
-            try:
-                return send()
-            except NOT_RETRIED:
-                raise
-            except EngineUnavailableError:
-                if backoff.tries + 1 >= TRIES or self.stop.wait(backoff.next_s()):
-                    raise
+        return retried(send, backoff=self.backoff(), stop=self.stop)
 
     def backoff(self) -> Backoff:
         """Return the waits between the tries of one request."""

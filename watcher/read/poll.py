@@ -33,6 +33,7 @@ from watcher.elastic_faults import (
     PointInTimeLostError,
     engine_faults,
     index_missing,
+    query_not_understood,
     without_retries,
 )
 from watcher.read.hit import Hit, hit_of
@@ -123,8 +124,28 @@ class PointInTime:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let Elasticsearch forget it."""
         with contextlib.suppress(ApiError, TransportError):  # it expires by itself
             without_retries(self._es, within_s=CLOSE_S).close_point_in_time(id=self._id)
+
+    def count(self, query: Query) -> int:
+        """Count the documents that match.
+
+        Raises:
+            InputError: Elasticsearch does not understand the query.
+            EngineUnavailableError: or one of its kinds in `watcher.elastic_faults`.
+        """
+        pit = {"id": self._id, "keep_alive": self._keep_alive}
+        with engine_faults("counting documents", index=self._index):
+            try:
+                response = self._es.search(pit=pit, query=query, size=0, track_total_hits=True)
+            except BadRequestError as error:
+                raise query_not_understood(error) from None
+        _refuse_partial(response["_shards"], self._index)
+        return int(response["hits"]["total"]["value"])
 
     def pages(self, wanted: Wanted) -> Generator[list[Hit], None, None]:
         """Return all documents that match, or a slice of them.

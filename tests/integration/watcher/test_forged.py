@@ -23,7 +23,8 @@ from tests.integration.watcher.conftest import Place, WithPipelines
 from tests.waiting import WAIT_S
 from watcher.operations.labels import Exported, rows
 from watcher.operations.trust import SIGNS, forged, require_guard
-from watcher.verdicts.judge import Verdict, judge
+from watcher.verdicts.feedback import Verdict
+from watcher.verdicts.judge import judge
 
 HOT_LINE = "125,steady,1.5"
 FUTURE = "2999-01-01T00:00:00.000Z"

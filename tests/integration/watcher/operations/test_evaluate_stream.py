@@ -14,7 +14,8 @@ from tests.acceptance.commands import Terminal
 from tests.artifacts import HEALTHY, HOT, STRANGE, TURBINE, WORN, write_model
 from tests.integration.watcher.conftest import ENGINES, Place, event, on_two
 from tests.tasks import RECONSTRUCTION, write_task
-from watcher.verdicts.judge import Verdict, judge
+from watcher.verdicts.feedback import Verdict
+from watcher.verdicts.judge import judge
 
 ROWS: list[tuple[dict[str, Any], str]] = (
     [(HEALTHY, "healthy")] * 4

@@ -8,23 +8,15 @@ import pytest
 
 from contract.errors import InputError
 from tests.artifacts import TURBINE
-from tests.integration.watcher.conftest import Place, WithPipelines, event, events
+from tests.integration.watcher.conftest import Place, WithPipelines, event
 from watcher.elastic_faults import IndexMissingError
 from watcher.operations import selection
 from watcher.operations.labels import Exported, csv_header, csv_line, rows
 from watcher.operations.status import read_status
-from watcher.verdicts.judge import Verdict, judge
+from watcher.verdicts.feedback import Verdict
+from watcher.verdicts.judge import judge
 
 WRONG = Verdict("false_positive", "ann", label="healthy", comment="a warm day")
-
-
-@pytest.fixture
-def judged(place: Place, service: str) -> Place:
-    """Six predicted documents."""
-    place.put(events(6))
-    place.watch(service)
-    place.all()
-    return place
 
 
 def give(place: Place, doc_id: str, verdict: Verdict | None = WRONG) -> None:
