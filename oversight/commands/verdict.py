@@ -22,6 +22,8 @@ from oversight.commands.sweeping import SweepProgress, confirm, name_closed_indi
 from oversight.commands.verdict_result import as_data, as_text, end, result_lines
 from oversight.config.settings import load_installation, option_of
 from oversight.terminal import print_json, print_result
+from watcher.incidents.events import events_of
+from watcher.incidents.rules import rules_of
 from watcher.operations.selection import Query, enriched
 from watcher.verdicts.bulk import Aim, Hooks, Tally
 from watcher.verdicts.chosen import Point, id_of
@@ -32,11 +34,12 @@ from watcher.verdicts.judge import judge, judge_chosen, judge_point
 @click.command()
 @click.argument("words", metavar="[ID]... [VERDICT]", nargs=-1)
 @click.option("--query", metavar="QUERY", help="All events with a prediction that match this Lucene query string.")
+@click.option("--incident", metavar="ID", help="All alerts of an incident, as `oversight incidents` lists it.")
 @click.option("--label", help="The true label, one of the model's labels.")
 @click.option("--comment", help="A comment, such as why.")
 @click.option("--by", help="Who gives the verdict; default: your user name.")
 @click.option("--clear", is_flag=True, help="Remove the verdict.")
-@click.option("--dry-run", is_flag=True, help="With --query: show the count and change nothing.")
+@click.option("--dry-run", is_flag=True, help="With --query or --incident: show the count and change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @option_of(OversightSettings, "namespace")
 @option_of(OversightSettings, "dataset")
@@ -46,6 +49,7 @@ def command(
     *,
     words: tuple[str, ...],
     query: str | None,
+    incident: str | None,
     label: str | None,
     comment: str | None,
     by: str | None,
@@ -63,8 +67,9 @@ def command(
     ID is the document's _id, as Kibana shows it, or its first digits, as the console shows them. A new verdict replaces
     the old one. `oversight labels export` turns verdicts into training rows.
 
-    With --query the command shows how many events match and asks first. It judges the events of that moment; an event
-    that someone else judges meanwhile keeps their verdict. You can stop it at any time and run it again.
+    With --query or --incident the command shows how many events match and asks first. It judges the events of that
+    moment; an event that someone else judges meanwhile keeps their verdict. You can stop it at any time and run it
+    again.
 
     \b
     Example:
@@ -76,16 +81,20 @@ def command(
     from enrich_service.model.model_file import read_contract
 
     ids, word = _split(words)
-    _check_use(ids, word, query=query, clear=clear, more=bool(label or comment or by), dry_run=dry_run)
+    _check_use(ids, word, many=[query, incident], clear=clear, more=bool(label or comment or by), dry_run=dry_run)
     shared = load_installation(namespace=namespace, dataset=dataset, index=index)
-    labels = read_contract(shared.model).labels if label is not None else None
+    contract = read_contract(shared.model) if label is not None or incident is not None else None
+    labels = contract.labels if contract is not None and label is not None else None
     given = None if word is None else Verdict(word, by or user_name(), label=label, comment=comment)
     if given is not None:
         check(given, labels)
     with cluster.connect() as es:
         name_closed_indices(es, shared.documents)
         task = _Task(es, shared.documents, given, labels, as_json=as_json)
-        if query is not None:
+        if incident is not None and contract is not None:
+            rules = rules_of(contract, dataset=shared.chosen_dataset, gap_min=shared.incident_gap_min)
+            task.all_of(events_of(es, shared.documents, rules, incident), dry_run=dry_run, yes=yes)
+        elif query is not None:
             task.all_of(enriched(words=query), dry_run=dry_run, yes=yes)
         elif len(ids) == 1:
             task.one(ids[0])
@@ -101,19 +110,20 @@ def _split(words: Sequence[str]) -> tuple[list[str], str | None]:
 
 
 def _check_use(
-    ids: Sequence[str], word: str | None, *, query: str | None, clear: bool, more: bool, dry_run: bool
+    ids: Sequence[str], word: str | None, *, many: Sequence[str | None], clear: bool, more: bool, dry_run: bool
 ) -> None:
-    """Check that the options fit together.
+    """Check that the options fit together. `many` are --query and --incident.
 
     Raises:
         UsageError: they do not.
     """
     if clear == (word is not None) or (clear and more):
         raise click.UsageError(f"end with a verdict ({' or '.join(VERDICTS)}), or give --clear without other options")
-    if bool(ids) == (query is not None):
-        raise click.UsageError("name the events: either their IDs or --query")
-    if dry_run and query is None:
-        raise click.UsageError("--dry-run shows how many events --query matches; give both")
+    chosen = [one for one in many if one is not None]
+    if len(chosen) + bool(ids) != 1:
+        raise click.UsageError("name the events in one way: their IDs, --query or --incident")
+    if dry_run and ids:
+        raise click.UsageError("--dry-run shows how many events --query or --incident means; leave out the IDs")
 
 
 @dataclass

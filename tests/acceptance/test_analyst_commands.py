@@ -50,7 +50,8 @@ def test_verdicts_are_stored_survive_rescoring_and_export_as_training_rows(
             "verdict", ids[LINE], "false_positive", "--label", "back", "--by", "ann", "--comment", "seen"
         )
         assert "false_positive, it is back (by ann)" in given.stdout
-        terminal.json("verdict", ids[SCAN], "true_positive", "--label", "satan")
+        short = terminal.json("verdict", ids[SCAN][:12], "true_positive", "--label", "satan")
+        assert short["id"] == ids[SCAN]
 
         none_left = terminal.type("rescore", "--yes")
         assert none_left.returncode == 0
