@@ -114,9 +114,12 @@ def test_a_verdict_of_someone_else_in_between_is_a_conflict_and_stays(judged: Pl
 def test_two_people_at_the_same_moment_leave_one_verdict_and_one_conflict(judged: Place, engine_url: str) -> None:
     """The other's write lands between our read and our write."""
     aims = as_seen(judged, "doc-1")
-    with Interfering(
-        engine_url, lambda number: number or judge(judged.es, judged.index, "doc-1", WRONG, labels=None)
-    ) as es:
+
+    def other(number: int) -> None:
+        if not number:
+            judge(judged.es, judged.index, "doc-1", WRONG, labels=None)
+
+    with Interfering(engine_url, other) as es:
         tally = judge_seen(es, judged, aims, RIGHT)
     assert (tally.written, tally.conflicts) == (0, 1)
     assert feedback(judged) == {
