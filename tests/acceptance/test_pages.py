@@ -71,7 +71,7 @@ def run(terminal: Terminal, settings: dict[str, str], words: list[str], given: b
 def test_people(terminal: Terminal, es: Elasticsearch, namespace: str, shipped_service: str) -> None:
     (terminal.folder / "alice.csv").write_text(f"{LINE}\n{SCAN}\nno event\n", encoding="utf-8")
     terminal = replace(terminal, settings={**terminal.settings, "OVERSIGHT_ENRICH_URL": shipped_service})
-    simulated = ["simulate", "--output", "logs", "--events", "200", "--seed", "7"]
+    simulated = ["simulate", "--output", "logs", "--events", "200", "--seed", "7", "--label"]
     for words in (
         simulated,
         ["provision"],
