@@ -15,6 +15,18 @@ from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text("utf-8")
 MESSAGES, DOCUMENTS = PAGE.split("## Documents that failed")
+USER_ERRORS = {
+    *("InputError", "SettingsError", "ArtifactError", "ConversionError", "EngineUnavailableError"),
+    *(
+        "EngineRefusesError",
+        "EndpointUnavailableError",
+        "ProtocolError",
+        "KibanaRefusedError",
+        "KibanaUnavailableError",
+    ),
+}
+MOST_WITHOUT_A_ROW = 25
+"""Some messages have no words of their own: they repeat another program's."""
 VALUE = "\0"
 """A value that a message fills in."""
 
@@ -50,13 +62,33 @@ def pattern(message: str) -> str:
 
 
 def rows(page: str) -> list[str]:
-    return [row for row in re.findall(r"^\| `(.+?)` \| ", page, re.MULTILINE) if row != "error.type"]
+    """The messages in the first column of the tables; a row may have several."""
+    cells = re.findall(r"^\| `(.+?)` \| ", page, re.MULTILINE)
+    return [message for cell in cells for message in cell.split("`<br>`") if message != "error.type"]
+
+
+def errors_of_users() -> Iterator[str]:
+    """Every text with which the product raises an error of USER_ERRORS."""
+    for package in sorted(OURS | {"oversight"}):
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in USER_ERRORS:
+                    yield from (text for each in node.args if (text := text_of(each)) and " " in text)
 
 
 def test_each_message_is_one_of_the_program(program: str) -> None:
     listed = rows(MESSAGES)
     assert len(listed) > 80
     assert [message for message in listed if not re.search(pattern(message), program)] == []
+
+
+def test_nearly_every_error_has_a_row() -> None:
+    """Add a row to docs/troubleshooting.md: a part of the message without names and values, and what to do."""
+    listed = re.compile("|".join(pattern(message) for message in rows(MESSAGES)))
+    texts = set(errors_of_users())
+    missing = sorted(text.replace(VALUE, "...") for text in texts if not listed.search(text))
+    assert len(texts) > 300
+    assert len(missing) <= MOST_WITHOUT_A_ROW, missing
 
 
 def test_a_message_of_nobody_is_found(program: str) -> None:
