@@ -131,7 +131,7 @@ def test_each_command_exists_with_its_options() -> None:
         "oversight fetch all",
         "oversight ship --fast x.csv",
         "oversight provision --keys",
-        "oversight verdict 7d14 maybe",
+        "oversight predict --format xml",
         "OVERSIGHT_MODLE=x oversight serve",
         "make everything",
         "python -m benchmarks.nothing",
