@@ -22,7 +22,7 @@ from console.panels.scope import Asked, Scope, scope_of
 from console.panels.searches import Engine, Search, SearchResponse, lacks_percentiles, problem_of
 from console.panels.tables import documents_of, number, summary, table_of
 from kibana.panels.conditions import query
-from kibana.panels.declarations import Control, Dashboard, Panel, Terms
+from kibana.panels.declarations import EVENTS, Control, Dashboard, Panel, Terms
 
 MOST_CHOICES = 200
 """Most values that a filter offers, the most frequent ones. Users can type any other."""
@@ -37,7 +37,7 @@ def page(
         EngineUnavailableError: Elasticsearch does not respond.
         InputError: the time range ends before it begins.
     """
-    scope = scope_of(asked, now_ms=now_ms, first_ms=_first_ms(engine, indices) if asked.is_open else None)
+    scope = scope_at(engine, asked, indices, now_ms=now_ms)
     searches: list[Search] = header_searches(indices)
     above = len(searches)
     panels = with_ranges(engine, board.panels, scope, indices)
@@ -75,13 +75,18 @@ def _retried(
     return [by_number[number] for number in range(len(answers))]
 
 
+def scope_at(engine: Engine, asked: Asked, indices: Indices, *, now_ms: int) -> Scope:
+    """Return the scope of a page at a moment. Raises as `page` does."""
+    return scope_of(asked, now_ms=now_ms, first_ms=_first_ms(engine, indices) if asked.is_open else None)
+
+
 def _first_ms(engine: Engine, indices: Indices) -> int | None:
     return edge_ms(engine.msearch([(indices.events, edge("@timestamp", "asc"))])[0])
 
 
 def _choices(board: Dashboard, scope: Scope) -> dict[str, Any]:
     """Return the search for the values of the filters in this time range, whatever the user has picked."""
-    source = board.panels[0].source
+    source = board.panels[0].source if board.panels else EVENTS
     query = {"bool": {"filter": Scope(scope.time, {}).filters(source)}}
     lists = {control.id: _choice(control) for control in board.controls}
     return {"size": 0, "track_total_hits": False, "query": query, **({"aggs": lists} if lists else {})}

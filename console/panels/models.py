@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from console.events import listing as events
 from console.finding.fields import Fields
+from console.incidents import board as incidents
+from console.incidents.board import INCIDENTS
 from contract.artifact.contract import ModelContract
 from contract.errors import OversightError
 from kibana.panels.boards import boards
@@ -19,8 +21,8 @@ from kibana.panels.model_view import View
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 30.0
-FIRST = "oversight"
-"""The dashboard at `/`. The page of events has the same filters."""
+FIRST = INCIDENTS
+"""The page at `/`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Shown:
     contract: ModelContract
     boards: Boards
     pages: tuple[Dashboard, ...]
-    """The dashboards, and the page of the events."""
+    """The page of the incidents, the dashboards, and the page of the events."""
     fields: Fields
     """What a query line can name."""
 
@@ -74,5 +76,5 @@ class DashboardCache:
 
 def show(contract: ModelContract) -> Shown:
     """Return all pages of a model."""
-    built = boards(contract)
-    return Shown(contract, built, (*built.dashboards, events.board(View(contract))), Fields(contract))
+    built, view = boards(contract), View(contract)
+    return Shown(contract, built, (incidents.board(view), *built.dashboards, events.board(view)), Fields(contract))

@@ -108,9 +108,13 @@ class Scope:
         bounds: dict[str, Any] = {"gte": self.time.start_ms, "format": "epoch_millis"}
         if not source.heartbeats:
             bounds["lt"] = self.time.end_ms
-        conditions: list[dict[str, Any]] = [{"range": {source.time_field: bounds}}]
+        return [{"range": {source.time_field: bounds}}, *self.conditions(source, *where)]
+
+    def conditions(self, source: Source, *where: Where | None) -> list[dict[str, Any]]:
+        """Return the conditions without the time range."""
+        picked = {} if source.heartbeats else self.picked
+        conditions: list[dict[str, Any]] = [{"terms": {name: list(values)}} for name, values in picked.items()]
         if not source.heartbeats:
-            conditions += [{"terms": {name: list(values)}} for name, values in self.picked.items()]
             conditions += map(dict, self.more)
         condition = all_of(*where)
         return conditions if condition is None else [*conditions, query(condition)]

@@ -56,7 +56,7 @@ class Engine:
             lines += [{"index": index, "ignore_unavailable": True, "allow_no_indices": True}, body]
         try:
             with within(PAGE_BYTES):
-                response = self._ready().msearch(searches=lines)
+                response = self.client().msearch(searches=lines)
         except ResponseTooLargeError as error:
             return self._in_parts(searches, error)
         except FAULTS as error:
@@ -82,7 +82,7 @@ class Engine:
         roots = sorted({field.split(".")[0] for field in wanted})
         asked = [name for root in roots for name in (root, f"{root}.*")]  # short: some engines take it only in the URL
         try:
-            response = self._ready().field_caps(index=index, fields=asked, ignore_unavailable=True)
+            response = self.client().field_caps(index=index, fields=asked, ignore_unavailable=True)
         except (*FAULTS, OversightError):
             return frozenset()
         return wanted - set(response["fields"]) if response.get("indices") else frozenset()
@@ -90,11 +90,11 @@ class Engine:
     def datasets(self, namespace: str) -> list[ModelSummary]:
         """Return the provisioned datasets of a namespace; empty if they cannot be read."""
         try:
-            return read_datasets(self._ready(), namespace)
+            return read_datasets(self.client(), namespace)
         except (*FAULTS, OversightError):
             return []
 
-    def _ready(self) -> Elasticsearch:
+    def client(self) -> Elasticsearch:
         """Return the client. It is created late: each process needs its own, and the page can show a wrong setting."""
         with self._lock:
             if self._client is None:

@@ -1,7 +1,8 @@
 """The routes of the console. All of them only read.
 
-    GET /, /triage, /operations, /events      a page without figures: frame, titles, empty panels
-    GET /api/pages/NAME?from=&to=&user=...    all figures of a page, from one _msearch
+    GET /, /oversight, /triage, /operations, /events      a page without figures: frame, titles, empty panels
+    GET /api/pages/NAME?from=&to=&user=...    all figures of a page; `/api/pages/incidents` also the incidents
+    GET /api/incident?id=                     one incident (console/incidents/routes.py)
     GET /api/event?index=&id=                 the details of one event
     GET /api/login                            token in the header; the response sets a cookie
     GET /static/DIGEST/...                    the page's own files, and the chart script
@@ -30,7 +31,10 @@ from console.events import listing as events
 from console.events.story import story
 from console.events.verdict_command import verdict_command
 from console.finding.errors import QueryLineError
-from console.panels.board import page
+from console.incidents import routes as incidents
+from console.incidents.board import INCIDENTS
+from console.incidents.data import Desk
+from console.panels.board import page, scope_at
 from console.panels.indices import Indices
 from console.panels.models import FIRST, DashboardCache
 from console.panels.scope import asked
@@ -45,6 +49,7 @@ from console.web.settings import ConsoleSettings
 from contract.artifact.proof import proof_in_words
 from contract.errors import EngineUnavailableError, InputError, SettingsError
 from kibana.panels.declarations import Dashboard
+from watcher.incidents.rules import rules_of
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +78,7 @@ class Console:
         self._engine = Engine(backend.connect, backend.explain, timeout_s=backend.timeout_s)
         self._models = DashboardCache(backend.contract)
         self._indices = Indices(shared.namespace, shared.index, shared.chosen_dataset)
-        self._program = backend.program
+        self._program, self._gap_min = backend.program, shared.incident_gap_min
         token = revealed(settings.token)
         self._tokens, self._sessions = Tokens(token), Sessions(token)
         self._bundle = Bundle(shared.state / "console")
@@ -98,6 +103,7 @@ class Console:
             ("/health/live", lambda: answer({"live": True})),
         ):
             app.add_url_rule(path, endpoint=path, view_func=view, methods=["GET"])
+        incidents.install(app, self._desk, answer)
         app.register_error_handler(AccessError, _refused)
         app.register_error_handler(EngineUnavailableError, lambda error: fail(503, error.code, str(error)))
         app.register_error_handler(QueryLineError, _wrong_line)
@@ -111,7 +117,7 @@ class Console:
         return app
 
     def first(self) -> str | AnyResponse:
-        """Return the first dashboard."""
+        """Return the page of the incidents."""
         return self.frame(FIRST)
 
     def frame(self, name: str) -> str | AnyResponse:
@@ -160,7 +166,18 @@ class Console:
         wanted = asked(request.args, board, shown.fields)
         now_ms = time.time_ns() // 1_000_000
         found = page(self._engine, board, wanted, indices=self._indices, colours=shown.boards.colours, now_ms=now_ms)
-        return answer(found | ({"datasets": self._datasets()} if board.id == OPERATIONS else {}))
+        if board.id == OPERATIONS:
+            found["datasets"] = self._datasets()
+        if board.id == INCIDENTS:
+            scope = scope_at(self._engine, wanted, self._indices, now_ms=now_ms)
+            found["incidents"] = self._desk().page(scope, incidents.after_of(request.args.get("after", "")))
+        return answer(found)
+
+    def _desk(self) -> Desk:
+        """Return the incidents of the current model."""
+        shown = self._models.now
+        rules = rules_of(shown.contract, dataset=self._indices.dataset, gap_min=self._gap_min)
+        return Desk(self._engine, self._indices, rules, shown.boards.colours)
 
     def _datasets(self) -> list[dict[str, Any]]:
         """Return each dataset of the namespace in a few words."""

@@ -24,7 +24,7 @@ from watcher.incidents.rules import ALERT, RISK, Level, Query, Rules, within
 from watcher.incidents.searching import MOST_BUCKETS, Answer, body, buckets_of, search_all
 from watcher.incidents.sessions import Session, by_time, chain, pieces
 
-MACHINES, INCIDENTS = 200, 200
+MACHINES, INCIDENTS = 200, 100
 """Most machines of a page. A page ends after the machine with which it has so many incidents."""
 OF_ONE_MACHINE = 200
 """Most incidents of one machine on a page."""

@@ -63,7 +63,7 @@ def pieces(buckets: Iterable[Mapping[str, Any]]) -> list[Session]:
             bucket["severity"]["value"] or 0.0,
         )
         for bucket in buckets
-        if bucket["doc_count"]
+        if bucket["first"]["value"] is not None
     ]
 
 

@@ -26,6 +26,9 @@ export function start() {
   show();
 }
 
+/** Whether the page shows less than everything of its time range. */
+export const any = () => controls.some((control) => state.picked(control).length);
+
 function choose(value) {
   if (value !== "absolute") {
     byId("absolute").hidden = true;

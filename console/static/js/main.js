@@ -5,6 +5,7 @@ import { byId, say } from "./dom.js";
 import * as filters from "./filters.js";
 import { count } from "./format.js";
 import * as header from "./header.js";
+import * as incidents from "./incidents.js";
 import { signIn } from "./login.js";
 import * as panels from "./panels.js";
 import * as state from "./state.js";
@@ -14,6 +15,7 @@ import * as theme from "./theme.js";
 const REFRESH_MS = Number(document.body.dataset.refresh) * 1000;
 const RETRY_MS = 3000;
 const SETTLE_MS = 150;
+const HIDDEN_MS = 60000;
 
 let live = true;
 let timer = null;
@@ -31,6 +33,7 @@ async function refresh({ spoken = false } = {}) {
     recovered();
     header.show(answer);
     filters.offer(answer.choices, answer.range);
+    incidents.show(answer.incidents, answer.range, filters.any());
     await panels.show(answer.panels, story.open);
     if (spoken) say(`Updated: ${count(answer.header.total)} events stored, ${count(answer.header.pending)} pending, ${count(answer.header.failed)} failed.`);
     document.body.dataset.ready = "";
@@ -60,7 +63,11 @@ function fell(problem) {
 
 function schedule() {
   clearTimeout(timer);
-  if (document.hidden) return;
+  if (document.hidden) {
+    // a page in the background shows the number of new incidents in its title
+    if (live && state.page === "incidents") timer = setTimeout(refresh, Math.max(REFRESH_MS, HIDDEN_MS));
+    return;
+  }
   if (down) timer = setTimeout(refresh, RETRY_MS);
   else if (live) timer = setTimeout(refresh, REFRESH_MS);
 }
@@ -78,6 +85,7 @@ function setLive(now) {
 function start() {
   theme.start(() => panels.redraw(story.open));
   filters.start();
+  incidents.start();
   story.start();
   panels.startSwitches(story.open);
   byId("live").addEventListener("click", () => setLive(!live));

@@ -1,6 +1,6 @@
 // The state of the page is in its URL, so that users can reload, bookmark and share it.
 //
-//   ?from=now-24h&to=now&user=alpha&family=dos&event=INDEX/ID
+//   ?from=now-24h&to=now&user=alpha&family=dos&event=INDEX/ID&incident=ID&after=200
 
 const body = document.body.dataset;
 
@@ -21,6 +21,7 @@ export const from = () => read().get("from") || usual.from;
 export const to = () => read().get("to") || usual.to;
 export const picked = (control) => read().getAll(control);
 export const event = () => read().get("event");
+export const incident = () => read().get("incident");
 
 export function setRange(start, end) {
   write((now) => {
@@ -48,24 +49,38 @@ export function clear(controls) {
 }
 
 /** Put the open event, or none, into the URL, without another request for figures. */
-export function setEvent(reference) {
+export const setEvent = (reference) => replace("event", reference);
+
+/** The same for the open incident. */
+export const setIncident = (id) => replace("incident", id);
+
+function replace(name, value) {
   const now = read();
-  if (reference === null) now.delete("event");
-  else now.set("event", reference);
+  if (value === null) now.delete(name);
+  else now.set(name, value);
   history.replaceState(null, "", address(now));
+}
+
+/** Turn to the incidents after a number of machines, or to the first ones. */
+export function setAfter(machines) {
+  const now = read();
+  if (machines === null) now.delete("after");
+  else now.set("after", machines);
+  history.pushState(null, "", address(now));
+  listeners.forEach((listener) => listener());
 }
 
 /** Return the query of a request for figures. */
 export function query() {
   const now = read();
-  now.delete("event");
+  ["event", "incident"].forEach((name) => now.delete(name));
   return now.toString();
 }
 
 /** Return the URL of another page with the same time range and filters, and one more filter. */
 export function elsewhere(path, control = null, value = null) {
   const now = read();
-  now.delete("event");
+  ["event", "incident", "after"].forEach((name) => now.delete(name));
   if (control !== null && !now.getAll(control).includes(value)) now.append(control, value);
   const rest = now.toString();
   return rest ? `${path}?${rest}` : path;
@@ -73,6 +88,7 @@ export function elsewhere(path, control = null, value = null) {
 
 function write(change) {
   const now = read();
+  now.delete("after");
   change(now);
   history.pushState(null, "", address(now));
   listeners.forEach((listener) => listener());

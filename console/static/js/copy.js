@@ -1,0 +1,28 @@
+// Copies text to the clipboard, also over plain HTTP, where browsers offer no clipboard to scripts.
+
+import { make, say } from "./dom.js";
+
+/** Copy a text, and say what was copied. */
+export async function copy(text, what) {
+  try {
+    if (navigator.clipboard) await navigator.clipboard.writeText(text);
+    else copyBySelection(text);
+    say(`Copied: ${what}.`);
+    return true;
+  } catch {
+    say("The browser refused to copy.");
+    return false;
+  }
+}
+
+function copyBySelection(text) {
+  const focused = document.activeElement;
+  const field = make("textarea", { class: "hidden", "aria-hidden": "true" });
+  (document.querySelector("dialog[open]") ?? document.body).append(field);
+  field.value = text;
+  field.select();
+  const done = document.execCommand("copy");
+  field.remove();
+  focused?.focus();
+  if (!done) throw new Error("refused");
+}
