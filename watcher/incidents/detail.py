@@ -57,8 +57,9 @@ class Activity:
     label: str
     events: int
     alerts: int
-    first_ms: int
-    last_ms: int
+    first_ms: int | None
+    last_ms: int | None
+    """None in the embedded engine, which has no smallest and largest date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +169,13 @@ def _activity(label: str, bucket: Answer) -> Activity:
         label,
         bucket["doc_count"],
         bucket["alerts"]["doc_count"],
-        int(bucket["first"]["value"]),
-        int(bucket["last"]["value"]),
+        _moment(bucket["first"]),
+        _moment(bucket["last"]),
     )
+
+
+def _moment(found: Answer) -> int | None:
+    return None if found["value"] is None else int(found["value"])
 
 
 def _event(hit: Answer) -> Event:

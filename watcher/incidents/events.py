@@ -124,7 +124,7 @@ def _parts(
 ) -> list[Session]:
     aggs = {"times": by_time(rules.gap_ms)}
     (answer,) = search_all(es, index, [body([*everything, within(low, high)], aggs)])
-    return pieces(buckets_of(answer, "times"))
+    return pieces(buckets_of(answer, "times"), rules.gap_ms)
 
 
 def _bounded(at_ms: int) -> int:

@@ -184,7 +184,7 @@ def _sessions(
         )
         for key, names in named:
             for name in names:
-                parts[pack.level.field, key, str(name["key"])] += pieces(name["times"]["buckets"])
+                parts[pack.level.field, key, str(name["key"])] += pieces(name["times"]["buckets"], rules.gap_ms)
     incidents: dict[tuple[str, str], list[Bare]] = defaultdict(list)
     by_field: dict[str, Level] = {level.field: level for level in rules.levels}
     for (field, key, name), some in parts.items():

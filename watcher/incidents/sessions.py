@@ -52,19 +52,27 @@ def by_time(gap_ms: int) -> dict[str, Any]:
     }
 
 
-def pieces(buckets: Iterable[Mapping[str, Any]]) -> list[Session]:
-    """Return each bucket with alerts as a session."""
-    return [
-        Session(
-            int(bucket["first"]["value"]),
-            int(bucket["last"]["value"]),
-            bucket["doc_count"],
-            bucket["risk"]["value"] or 0.0,
-            bucket["severity"]["value"] or 0.0,
-        )
-        for bucket in buckets
-        if bucket["first"]["value"] is not None
-    ]
+def pieces(buckets: Iterable[Mapping[str, Any]], gap_ms: int) -> list[Session]:
+    """Return each bucket with alerts as a session.
+
+    The embedded engine has no smallest and largest date. There, a session begins and ends with its bucket.
+
+    Args:
+        buckets: of the aggregation of `by_time`.
+        gap_ms: the largest gap, which is the width of a bucket.
+    """
+    return [_piece(bucket, gap_ms) for bucket in buckets if bucket["doc_count"]]
+
+
+def _piece(bucket: Mapping[str, Any], gap_ms: int) -> Session:
+    first, last = bucket["first"]["value"], bucket["last"]["value"]
+    return Session(
+        int(bucket["key"] if first is None else first),
+        int(bucket["key"] + gap_ms - 1 if last is None else last),
+        bucket["doc_count"],
+        bucket["risk"]["value"] or 0.0,
+        bucket["severity"]["value"] or 0.0,
+    )
 
 
 def chain(parts: Iterable[Session], gap_ms: int) -> list[Session]:

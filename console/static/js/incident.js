@@ -149,7 +149,7 @@ function around(details) {
   return section(title, make("p", { class: "hint", text: "From an hour before to an hour after, without this incident." }),
     table(["Label", "Events", "Alerts", "First", "Last"], items.map(([name, events, alerts, first, last]) => make("tr", {},
       make("th", { scope: "row", text: name, dir: "auto" }), make("td", { class: "number", text: count(events) }), make("td", { class: "number", text: count(alerts) }),
-      make("td", { class: "time", text: time(first) }), make("td", { class: "time", text: time(last) })))));
+      make("td", { class: "time", text: first === null ? "–" : time(first) }), make("td", { class: "time", text: last === null ? "–" : time(last) })))));
 }
 
 function events(details) {

@@ -21,7 +21,7 @@ from tests.integration.console.installations import Console, Installation
 from tests.tasks import ONE_SIGMOID
 
 pytestmark = pytest.mark.browser
-PAGES = {"oversight": "/", "triage": "/triage", "operations": "/operations", "events": "/events"}
+PAGES = {"oversight": "/oversight", "triage": "/triage", "operations": "/operations", "events": "/events"}
 RANGE = "from=now-2d"
 
 
@@ -82,7 +82,7 @@ def test_a_narrow_screen_stacks_all_panels(browser: Browser, shown: Console, nam
 
 def test_a_filter_is_typed_and_removed_again(visitor: Visit, shown: Console) -> None:
     """It is part of the URL, so a user can reload it and send it to someone."""
-    page = visitor.go(f"{shown.url}/?{RANGE}")
+    page = visitor.go(f"{shown.url}/oversight?{RANGE}")
     figure = page.locator("#panel-predicted .figure")
     before = figure.inner_text()
     page.get_by_label("User", exact=True).fill("alpha")
@@ -98,7 +98,7 @@ def test_a_filter_is_typed_and_removed_again(visitor: Visit, shown: Console) -> 
 
 def test_a_mark_and_a_cell_filter_too(visitor: Visit, shown: Console) -> None:
     """A click on a bar, and for keyboards on the value in the table of the same chart."""
-    page = visitor.go(f"{shown.url}/?{RANGE}")
+    page = visitor.go(f"{shown.url}/oversight?{RANGE}")
     page.locator("#panel-threats-bar .mark-rect path").first.click()
     page.wait_for_url(re.compile("label="))
     page.get_by_role("button", name="Clear filters").click()
@@ -112,7 +112,7 @@ def test_a_mark_and_a_cell_filter_too(visitor: Visit, shown: Console) -> None:
 
 def test_a_time_range_is_chosen_or_given(visitor: Visit, shown: Console) -> None:
     """A preset, and two moments that the user enters."""
-    page = visitor.go(f"{shown.url}/?{RANGE}")
+    page = visitor.go(f"{shown.url}/oversight?{RANGE}")
     page.get_by_label("Time", exact=True).select_option("now-6h")
     page.wait_for_url(re.compile("from=now-6h"))
     page.get_by_label("Time", exact=True).select_option("absolute")
@@ -179,7 +179,7 @@ def test_hostile_values_are_text_in_an_events_story(visitor: Visit, shown: Conso
 
 def test_a_failed_event_says_why(visitor: Visit, shown: Console) -> None:
     """The count above the page leads to these events."""
-    page = visitor.go(f"{shown.url}/?{RANGE}")
+    page = visitor.go(f"{shown.url}/oversight?{RANGE}")
     page.locator('[data-count="failed"] a').click()
     page.wait_for_url(re.compile("/events.*status=failed"))
     page.locator("#panel-newest-events button.open").first.click()
@@ -191,7 +191,7 @@ def test_the_theme_is_the_systems_until_a_user_chooses(browser: Browser, shown: 
     ground = "getComputedStyle(document.documentElement).backgroundColor"
     axis = "document.querySelector('#panel-threats-bar .role-axis-label text').getAttribute('fill')"
     with visit(browser, dark=True) as visitor:
-        page = visitor.go(f"{shown.url}/?{RANGE}")
+        page = visitor.go(f"{shown.url}/oversight?{RANGE}")
         dark, dark_axis = visitor.evaluate(ground), visitor.evaluate(axis)
         page.get_by_role("button", name="Change to the light theme").click()
         page.wait_for_function(f"{axis} !== '{dark_axis}'")
@@ -207,7 +207,7 @@ def test_a_new_event_appears_by_itself_and_not_while_paused(
     visitor: Visit, lively: Console, hostile: Installation
 ) -> None:
     """Every two seconds here; a screen reader does not announce each update."""
-    page = visitor.go(f"{lively.url}/?{RANGE}")
+    page = visitor.go(f"{lively.url}/oversight?{RANGE}")
     total = page.locator('[data-count="total"] dd')
     before = int(total.inner_text().replace(",", ""))
 
@@ -250,12 +250,12 @@ def test_the_page_of_operations_lists_the_datasets_if_there_are_several(
 
 
 def test_one_watcher_is_not_watchers(visitor: Visit, shown: Console) -> None:
-    page = visitor.go(f"{shown.url}/?{RANGE}")
+    page = visitor.go(f"{shown.url}/oversight?{RANGE}")
     expect(page.locator('[data-count="watchers"]')).to_have_text(re.compile(r"^watcher\s*1$"))
 
 
 def test_a_click_on_a_user_opens_triage_with_that_user(visitor: Visit, shown: Console) -> None:
-    page = visitor.go(f"{shown.url}/?{RANGE}")
+    page = visitor.go(f"{shown.url}/oversight?{RANGE}")
     user = page.locator("#panel-user-to-triage button.value").first
     name = user.inner_text()
     user.click()
@@ -274,7 +274,7 @@ def test_a_story_shows_the_whole_command_for_a_verdict(visitor: Visit, shown: Co
 
 def test_a_keyboard_finds_the_panels_first(visitor: Visit, shown: Console) -> None:
     """The first stop is the link past header and filters, and the focused element is visible."""
-    page = visitor.go(f"{shown.url}/?{RANGE}")
+    page = visitor.go(f"{shown.url}/oversight?{RANGE}")
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the panels")).to_be_focused()
     assert visitor.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"

@@ -27,7 +27,7 @@ def calm(embedded_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def test_a_dashboard_is_drawn_completely(browser: Browser, calm: Console, page: str, dark: bool) -> None:
     """No panel is empty if all documents are complete."""
     with visit(browser, dark=dark, **SIZE) as visitor:
-        visitor.go(f"{calm.url}/{'' if page == 'oversight' else page}?from=now-24h")
+        visitor.go(f"{calm.url}/{page}?from=now-24h")
         assert [panel for panel in visitor.evaluate(DRAWN) if panel["problem"] or panel["state"] != "ok"] == []
         assert visitor.keep(f"console-{page}").stat().st_size < MOST_BYTES
         assert visitor.complaints == []

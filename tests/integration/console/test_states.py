@@ -91,7 +91,7 @@ def test_while_elasticsearch_is_away_the_page_says_so_and_recovers(
     settings = {"ELASTICSEARCH_URL": f"http://127.0.0.1:{port}", "OVERSIGHT_NAMESPACE": hostile.namespace}
     with console(tmp_path, OVERSIGHT_CONSOLE_REFRESH_S="2", **settings) as shown, visit(browser) as visitor:
         page = visitor.page
-        page.goto(f"{shown.url}/?from=now-2d")
+        page.goto(f"{shown.url}/oversight?from=now-2d")
         notice = page.get_by_role("alert")
         expect(notice).to_contain_text(f"cannot reach Elasticsearch at http://127.0.0.1:{port}")
         with forwarded(port, hostile.url):
@@ -108,7 +108,7 @@ def test_a_console_with_a_token_requires_it(browser: Browser, hostile: Installat
     """
     with hostile.console(tmp_path, OVERSIGHT_CONSOLE_TOKEN="secret-word") as shown, visit(browser) as visitor:
         page = visitor.page
-        page.goto(f"{shown.url}/?from=now-2d")
+        page.goto(f"{shown.url}/oversight?from=now-2d")
         page.get_by_label("Token").fill("wrong")
         page.keyboard.press("Enter")
         expect(page.get_by_text("Wrong token.")).to_be_visible()
@@ -141,11 +141,11 @@ def test_the_documents_of_pipeline_service_and_watcher_are_drawn(
                 done = warm.run(*words, env=environment(tmp_path, settings), cwd=tmp_path)
                 assert done.returncode == 0, done.stderr + done.stdout
             with console(tmp_path, **settings) as shown, visit(browser) as visitor:
-                for path in ("/", "/triage", "/operations"):
+                for path in ("/oversight", "/triage", "/operations"):
                     visitor.go(f"{shown.url}{path}?from=now-15m")
                     drawn = visitor.evaluate(DRAWN)
                     assert [one for one in drawn if one["problem"] and one["state"] != "empty"] == []
-                    assert path != "/" or all(one["state"] == "ok" for one in drawn)
+                    assert path != "/oversight" or all(one["state"] == "ok" for one in drawn)
                 assert visitor.complaints == []
         finally:
             remove(es, namespace)

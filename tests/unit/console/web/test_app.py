@@ -36,7 +36,7 @@ def client(tmp_path: Path, *, token: str | None = None, local: bool = True, host
     return Console(settings, shared, backend, local=local).app().test_client()
 
 
-@pytest.mark.parametrize("path", ["/", "/triage", "/operations", "/events"])
+@pytest.mark.parametrize("path", ["/", "/oversight", "/triage", "/operations", "/events"])
 def test_a_page_loads_without_elasticsearch(tmp_path: Path, path: str) -> None:
     """Its frame has titles and questions; the figures load later."""
     page = client(tmp_path).get(path)
