@@ -41,9 +41,10 @@ def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     environment = tmp_path_factory.mktemp("environment") / "venv"
     python = environment / "bin" / "python"
     run(sys.executable, "-m", "venv", "--without-pip", environment, cwd=ROOT)
-    pip = (sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check", "install", "--quiet")
-    run(*pip, "--require-hashes", "-r", "requirements/demo.txt", cwd=ROOT)
-    run(*pip, "--no-deps", wheel, cwd=ROOT)
+    pip = (sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check")
+    install = (*pip, "install", "--quiet", "--no-compile")
+    run(*install, "--require-hashes", "-r", "requirements/demo.txt", cwd=ROOT)
+    run(*install, "--no-deps", wheel, cwd=ROOT)
     return python.with_name("oversight")
 
 

@@ -21,8 +21,8 @@ from converter.export.wired import look_ups
 from enrich_service.model.artifact import load as open_artifact
 from enrich_service.predict.features import FeatureReader
 from enrich_service.predict.predict import Predictor
-from tests.acceptance.commands import Terminal
 from tests.enriching import page_of
+from tests.here import json_here, oversight_here
 from tests.integration.converter.serving import TOLERANCE, by_keras, contract, converted, number, words
 
 COLOURS, PORTS = ["violet", "red", "green"], [8080, 443, 22]
@@ -66,7 +66,7 @@ def test_a_word_that_only_the_model_knows_is_predicted_as_in_keras_and_not_unsee
 ) -> None:
     model.save(tmp_path / "mine.keras")
     given = ("--data", sample, "--label", "class", "--harmless", "calm", "--model", "mine.keras", "--output", "c.json")
-    facts = Terminal(tmp_path, {}).json("contract", "init", *given)
+    facts = json_here("contract", "init", *given, cwd=tmp_path)
     known, unknown = "the 3 words that the model looks up", "3 of 60 rows hold words that the model does not know"
     assert facts["words"] == [f"user.colour: {known}; {unknown}: 'pink'", f"port: {known}"]
     made = read_contract(tmp_path / "c.json")
@@ -152,7 +152,8 @@ def test_a_table_of_another_column_is_still_refused(sample: Path, tmp_path: Path
     table = layers.StringLookup(vocabulary=["tcp", "udp"], output_mode="one_hot")
     keras.Model(colour, ending([table(colour)])).save(tmp_path / "other.keras")
     given = ("--data", sample, "--label", "class", "--harmless", "calm", "--leave-out", "depth", "--leave-out", "port")
-    done = Terminal(tmp_path, {}).type("contract", "init", *given, "--model", "other.keras", "--output", "c.json")
+    other = ("--model", "other.keras", "--output", "c.json")
+    done = oversight_here("contract", "init", *given, *other, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "user.colour: no row holds a word that the model looks up ('tcp', 'udp'); correct the column" in done.stdout
     assert "the order of the labels was not tried: the model's input 'user_colour' looks up" in done.stdout

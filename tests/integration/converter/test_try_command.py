@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from contract.artifact.contract import ModelContract
 from contract.artifact.file import read_file
-from tests.acceptance.commands import Terminal
+from tests.here import json_here, oversight_here
 from tests.waiting import WAIT_S
 
 N = 300
@@ -63,9 +63,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("model", ["mine.onnx", "mine.keras"])
 def test_a_model_and_a_labelled_file_become_a_measured_artifact(folder: Path, model: str) -> None:
     """The truth shows the order of the model's labels."""
-    facts = Terminal(folder, {}).json(
-        "try", "--model", model, "--data", "rivers.csv", "--label", "class", "--harmless", "calm"
-    )
+    words = ("--model", model, "--data", "rivers.csv", "--label", "class", "--harmless", "calm")
+    facts = json_here("try", *words, cwd=folder)
     assert (facts["output"], facts["task"], facts["features"]) == ("build/rivers/model.onnx", "classification", NAMES)
     assert facts["left_out"] == {"place": "it is always 'here'"}
     assert (facts["labels"], facts["labels_reordered"]) == ([LABELS[place] for place in MODELS_ORDER], True)
@@ -79,19 +78,8 @@ def test_a_model_and_a_labelled_file_become_a_measured_artifact(folder: Path, mo
 
 
 def test_the_text_output_shows_the_result(folder: Path) -> None:
-    done = Terminal(folder, {}).type(
-        "try",
-        "--model",
-        "mine.onnx",
-        "--data",
-        "rivers.csv",
-        "--label",
-        "class",
-        "--harmless",
-        "calm",
-        "--name",
-        "read",
-    )
+    words = ("--data", "rivers.csv", "--label", "class", "--harmless", "calm", "--name", "read")
+    done = oversight_here("try", "--model", "mine.onnx", *words, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "labels     flood, calm, drought, in the order that fits the truth" in done.stdout
     assert "proof      labels, accuracy 1 (guessing" in done.stdout
@@ -110,14 +98,14 @@ def test_the_text_output_shows_the_result(folder: Path) -> None:
 def test_an_error_is_one_line(folder: Path, words: tuple[str, ...], code: int, says: str) -> None:
     """No file is written."""
     given = ("--data", "rivers.csv", "--label", "class", "--harmless", "calm", "--name", "wrong")
-    done = Terminal(folder, {}).type("try", *words, *given)
+    done = oversight_here("try", *words, *given, cwd=folder)
     assert (done.returncode, says in done.stderr, done.stderr.count("\n")) == (code, True, 1), done.stderr
     assert not (folder / "build" / "wrong").exists()
 
 
 def test_a_model_no_better_than_guessing_is_written_if_forced(folder: Path) -> None:
     given = ("--data", "rivers.csv", "--label", "class", "--harmless", "calm", "--name", "blind", "--force")
-    assert Terminal(folder, {}).type("try", "--model", "blind.onnx", *given).returncode == 0
+    assert oversight_here("try", "--model", "blind.onnx", *given, cwd=folder).returncode == 0
     assert (folder / "build" / "blind" / "model.onnx").is_file()
 
 
@@ -125,7 +113,7 @@ def test_a_model_no_better_than_guessing_is_written_if_forced(folder: Path) -> N
 def test_the_contract_gets_the_model_s_order_of_labels(folder: Path, model: str, given: str, answered: str) -> None:
     """`contract init --model` shows inputs and outputs, and uses the order that fits the truth."""
     words = ("--data", "rivers.csv", "--label", "class", "--harmless", "calm", "--model", model, "--output", "c.json")
-    facts = Terminal(folder, {}).json("contract", "init", *words)
+    facts = json_here("contract", "init", *words, cwd=folder)
     assert facts["labels"] == [LABELS[place] for place in MODELS_ORDER]
     taken, out, order = facts["model"]
     assert given in taken
@@ -139,33 +127,26 @@ def test_the_contract_gets_the_model_s_order_of_labels(folder: Path, model: str,
 def test_a_contract_is_written_if_the_model_does_not_fit_it(folder: Path) -> None:
     """The note says why, and the user corrects the contract."""
     words = ("--data", "rivers.csv", "--label", "class", "--harmless", "calm", "--leave-out", "flow")
-    done = Terminal(folder, {}).type("contract", "init", *words, "--model", "mine.onnx", "--output", "two.json")
+    model = ("--model", "mine.onnx", "--output", "two.json")
+    done = oversight_here("contract", "init", *words, *model, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "the order of the labels was not tried: the model's input 'x' has the shape (n, 3)" in done.stdout
     assert (folder / "two.json").is_file()
 
 
-def test_the_rows_for_the_model_may_be_documents_of_an_index(folder: Path, embedded_url: str) -> None:
+def test_the_rows_for_the_model_may_be_documents_of_an_index(
+    folder: Path, embedded_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The order of the labels is found as with a file."""
     lines = (folder / "rivers.csv").read_text(encoding="utf-8").splitlines()
     names, *rows = [line.split(",") for line in lines]
     index = f"rivers-{uuid.uuid4().hex[:8]}"
     with Elasticsearch(embedded_url, request_timeout=WAIT_S) as es:
         bulk(es, [{"_index": index, "_source": dict(zip(names, row, strict=True))} for row in rows[:400]], refresh=True)
-        words = (
-            "--index",
-            index,
-            "--label",
-            "class",
-            "--harmless",
-            "calm",
-            "--model",
-            "mine.onnx",
-            "--output",
-            "i.json",
-        )
-        user = Terminal(folder, {"ELASTICSEARCH_URL": embedded_url})
-        facts = user.json("contract", "init", *words, "--output", "index.json")
+        words = ("--index", index, "--label", "class", "--harmless", "calm")
+        model = ("--model", "mine.onnx", "--output", "index.json")
+        monkeypatch.setenv("ELASTICSEARCH_URL", embedded_url)
+        facts = json_here("contract", "init", *words, *model, cwd=folder)
         es.indices.delete(index=index)
     assert facts["labels"] == [LABELS[place] for place in MODELS_ORDER]
     assert facts["model"][-1].startswith("the truth puts the labels in another order than the data's: accuracy 1.0")
@@ -174,14 +155,15 @@ def test_the_rows_for_the_model_may_be_documents_of_an_index(folder: Path, embed
 @pytest.mark.parametrize("command", [("adopt", "mine.onnx"), ("convert", "--model", "mine.keras")])
 def test_a_wrong_order_of_labels_is_never_written(folder: Path, command: tuple[str, ...], tmp_path: Path) -> None:
     """The message names the right order; with it, the artifact has its evaluation."""
-    terminal, output = Terminal(folder, {}), tmp_path / "model.onnx"
+    output = tmp_path / "model.onnx"
     init = ("contract", "init", "--data", "rivers.csv", "--label", "class", "--harmless", "calm", "--output")
-    assert terminal.type(*init, tmp_path / "wrong.json").returncode == 0
+    assert oversight_here(*init, tmp_path / "wrong.json", cwd=folder).returncode == 0
     trial = ("--rows", "rivers.csv", "--label", "class", "--expect-accuracy", "0.9", "--output", output)
-    done = terminal.type(*command, "--contract", tmp_path / "wrong.json", *trial)
+    done = oversight_here(*command, "--contract", tmp_path / "wrong.json", *trial, cwd=folder)
     assert (done.returncode, output.exists()) == (1, False)
     assert "with the labels in the order flood, calm, drought the accuracy is 1.0: write them so" in done.stderr
-    assert terminal.type(*init, tmp_path / "right.json", "--labels", "flood,calm,drought").returncode == 0
-    facts = terminal.json(*command, "--contract", tmp_path / "right.json", *trial)
+    right = (tmp_path / "right.json", "--labels", "flood,calm,drought")
+    assert oversight_here(*init, *right, cwd=folder).returncode == 0
+    facts = json_here(*command, "--contract", tmp_path / "right.json", *trial, cwd=folder)
     assert (facts["proof"], facts["proved"]["accuracy"]) == ("labels", 1.0)
     assert read_file(output).contract.proof == "labels"

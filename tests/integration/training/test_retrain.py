@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.training.__main__ import command
 from benchmarks.training.retraining import Plan, Retraining, read_material
 from contract.errors import InputError
 from tests.conftest import ROOT
+from tests.here import run_here
 from tests.unit.training.samples import lines, write
 from tests.waiting import WAIT_S
 from training.data.feature_sets import SETS
@@ -23,36 +25,17 @@ from training.data.records import Source
 NAMES = ["seed-0", "fold-0", "anchor", "seed-1", "fold-1"]
 
 
-def run(*words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "benchmarks.training", *map(str, words)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=3 * WAIT_S,  # of five trainings
-        cwd=ROOT,
-    )
+def words_of(folder: Path) -> list[object]:
+    """The arguments of a study of this folder's files, with few epochs."""
+    files = ("--data", folder / "train.csv", "--test", folder / "test.csv", "--output", folder / "out")
+    few = ("epochs=4", "batch_size=64", "attack_epochs=2")
+    recipe = [word for change in few for word in ("--recipe", change)]
+    return [*files, "--seeds", 2, "--folds", 2, "--anchor", *recipe]
 
 
-def study(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
-    return run(
-        "--data",
-        folder / "train.csv",
-        "--test",
-        folder / "test.csv",
-        "--seeds",
-        2,
-        "--folds",
-        2,
-        "--anchor",
-        "--output",
-        folder / "out",
-        "--recipe",
-        "epochs=4",
-        "--recipe",
-        "batch_size=64",
-        *words,
-    )
+def study(*words: object) -> subprocess.CompletedProcess[str]:
+    """Run the program in the test process, which has imported TensorFlow."""
+    return run_here(command, *words)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +45,9 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.Co
     write(folder / "train.csv", lines(600))
     unseen = [f"{line.rpartition(',')[0]},mailbomb." for line in lines(20, seed=9)]
     write(folder / "test.csv", [*lines(200, seed=5), *unseen])
-    return folder, study(folder, "--json")
+    program = [sys.executable, "-m", "benchmarks.training", *map(str, words_of(folder)), "--json"]
+    limit_s = 3 * WAIT_S  # of five trainings
+    return folder, subprocess.run(program, capture_output=True, text=True, check=False, timeout=limit_s, cwd=ROOT)
 
 
 def test_the_study_has_every_training_and_every_goal(first: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
@@ -111,7 +96,7 @@ def test_an_interrupted_study_trains_only_what_is_missing_and_ends_with_the_same
     (trainings / "anchor.json").unlink()
     whole = (trainings / "seed-1.json").read_text(encoding="utf-8")
     (trainings / "seed-1.json").write_text(whole[: len(whole) // 2], encoding="utf-8")
-    again = study(folder, "--json")
+    again = study(*words_of(folder), "--json")
     assert again.returncode == 0, again.stderr
     assert "3 of 5 trainings are already done: seed-0, fold-0, fold-1" in again.stderr
     assert again.stderr.count("\ntraining ") == 2
@@ -126,7 +111,7 @@ def test_a_person_sees_one_table_of_musts_and_goals_and_the_naive_model_beside_i
 ) -> None:
     """Nothing is trained: all of it is there."""
     folder, _ = first
-    run = study(folder)
+    run = study(*words_of(folder))
     assert run.returncode == 0, run.stderr
     assert "5 of 5 trainings are already done" in run.stderr
     assert "Must" in run.stdout
@@ -140,7 +125,7 @@ def test_another_recipe_makes_another_result(first: tuple[Path, subprocess.Compl
     folder, _ = first
     plan = Plan(2, 2, anchor=True, features=SETS["all"])
     material = read_material(folder / "train.csv", folder / "test.csv", plan)
-    same, other = ({"epochs": epochs, "batch_size": 64} for epochs in (4, 5))
+    same, other = ({"epochs": epochs, "batch_size": 64, "attack_epochs": 2} for epochs in (4, 5))
     assert list(Retraining(material, plan, folder / "out", same).finished()) == NAMES
     assert Retraining(material, plan, folder / "out", other).finished() == {}
     elsewhere = dataclasses.replace(material, source=Source("train.csv", "00" * 32))
@@ -156,7 +141,7 @@ def test_another_recipe_makes_another_result(first: tuple[Path, subprocess.Compl
 def test_options_that_do_not_fit_are_wrong_use(words: tuple[str, ...], message: str, tmp_path: Path) -> None:
     """Exit 2, before anything is read."""
     write(tmp_path / "rows.csv", lines(5))
-    ended = run("--data", tmp_path / "rows.csv", *words)
+    ended = study("--data", tmp_path / "rows.csv", *words)
     assert ended.returncode == 2
     assert message in ended.stderr
 
@@ -164,7 +149,7 @@ def test_options_that_do_not_fit_are_wrong_use(words: tuple[str, ...], message: 
 def test_a_bad_file_ends_in_one_line_before_any_training(tmp_path: Path) -> None:
     """And leaves no folder behind."""
     train = write(tmp_path / "train.csv", lines(200))
-    ended = run("--data", train, "--test", tmp_path, "--output", tmp_path / "out")
+    ended = study("--data", train, "--test", tmp_path, "--output", tmp_path / "out")
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1].startswith(f"Error: cannot read {tmp_path} (Is a directory)")
     assert not (tmp_path / "out").exists()
