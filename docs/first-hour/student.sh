@@ -20,11 +20,15 @@ say "Start the demo: an engine, the model, and simulated traffic of four users w
 oversight demo --engine-port "$ENGINE_PORT" --console-port "$CONSOLE_PORT" --events "$EVENTS" >demo.log 2>&1 &
 demo=$!
 trap 'kill $demo 2>/dev/null; wait $demo || true' EXIT
-until grep -q "Predictions by label" demo.log; do
+until grep -q "In another terminal" demo.log; do
   kill -0 $demo || { cat demo.log; exit 1; } # it ended by itself: its log says why
   sleep 0.5
 done
-sed -n '/^Predictions by label/,/^One enriched/p' demo.log
+sed -n '/^Predictions by label/,/^ *$/p' demo.log
+
+say "Incidents: alerts of one machine and one family, close in time"
+sed -n '/^Incidents, worst first/,/^ *$/p' demo.log
+oversight incidents --limit 5
 
 say "How many events have a prediction?"
 oversight status
@@ -37,6 +41,12 @@ search 'oversight.prediction.label:neptune' 'event.risk_score:desc' 'source.ip,d
 
 say "An event unlike anything in the training rows: its label is unknown, and closest is what it resembles most"
 search 'oversight.prediction.label:unknown' 'oversight.prediction.novelty:desc' 'oversight.prediction'
+
+say "You disagree? Say so: labels export makes training rows of verdicts."
+id=$(curl -fsS "$stream/_search?q=event.kind:alert&size=1&_source=false" |
+  python3 -c 'import json, sys; print(json.load(sys.stdin)["hits"]["hits"][0]["_id"])')
+oversight verdict "$id" false_positive --label normal --comment "an exercise"
+oversight evaluate
 
 say "What the model learnt from, and how good it is"
 oversight model

@@ -10,7 +10,7 @@ from elasticsearch import Elasticsearch
 
 from contract.documents.fields import ENRICHED, FAILED, PENDING, STATUS
 
-MOST_USERS, MOST_LABELS, MOST_MACHINES = 20, 100, 5
+MOST_USERS, MOST_LABELS = 20, 100
 ALERT: dict[str, Any] = {"term": {"event.kind": "alert"}}
 
 AGGREGATIONS: dict[str, Any] = {
@@ -25,19 +25,6 @@ AGGREGATIONS: dict[str, Any] = {
             "alerts": {"filter": ALERT},
             "unknown": {"filter": {"term": {"oversight.prediction.label": "unknown"}}},
             "labels": {"terms": {"field": "rule.name", "size": 3}},
-        },
-    },
-    "alerts": {
-        "filter": ALERT,
-        "aggs": {
-            "machines": {
-                "terms": {"field": "destination.ip", "size": MOST_MACHINES},
-                "aggs": {
-                    "sources": {"cardinality": {"field": "source.ip"}},
-                    "source": {"terms": {"field": "source.ip", "size": 1}},
-                    "labels": {"terms": {"field": "rule.name", "size": 3}},
-                },
-            }
         },
     },
 }
@@ -64,19 +51,6 @@ class UserCount:
 
 
 @dataclass(frozen=True, slots=True)
-class MachineCount:
-    """The alerts about one attacked machine."""
-
-    address: str
-    alerts: int
-    source: str
-    """The machine that most of them come from."""
-    sources: int
-    """Number of machines that they come from."""
-    attacks: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Counts:
     """The stream at one moment."""
 
@@ -86,8 +60,6 @@ class Counts:
     failed: int = 0
     labels: tuple[LabelCount, ...] = ()
     users: tuple[UserCount, ...] = ()
-    machines: tuple[MachineCount, ...] = ()
-    """The machines with the most alerts."""
 
 
 def read_counts(es: Elasticsearch, stream: str) -> Counts:
@@ -108,7 +80,6 @@ def counts_of(answer: Mapping[str, Any]) -> Counts:
         failed=by_status.get(FAILED, 0),
         labels=tuple(_label_count(bucket) for bucket in aggregations["labels"]["buckets"]),
         users=tuple(_user_count(bucket) for bucket in aggregations["users"]["buckets"]),
-        machines=tuple(_machine_count(bucket) for bucket in aggregations["alerts"]["machines"]["buckets"]),
     )
 
 
@@ -127,29 +98,5 @@ def _user_count(bucket: Mapping[str, Any]) -> UserCount:
     )
 
 
-def _machine_count(bucket: Mapping[str, Any]) -> MachineCount:
-    return MachineCount(
-        address=bucket["key"],
-        alerts=bucket["doc_count"],
-        source=next(iter(_keys(bucket["source"])), ""),
-        sources=bucket["sources"]["value"],
-        attacks=_keys(bucket["labels"]),
-    )
-
-
 def _keys(terms: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(bucket["key"] for bucket in terms["buckets"])
-
-
-def newest_alert(es: Elasticsearch, stream: str) -> dict[str, Any]:
-    """Return one enriched document without the names of its columns: the alert with the highest risk, or any."""
-    wanted: list[dict[str, Any]] = [ALERT, {"term": {STATUS: ENRICHED}}]
-    for query in wanted:
-        order: list[dict[str, Any]] = [
-            {"event.risk_score": {"order": "desc", "missing": "_last"}},
-            {"@timestamp": "desc"},
-        ]
-        hits = es.search(index=stream, query=query, sort=order, size=1, source_excludes=["csv"])["hits"]["hits"]
-        if hits:
-            return {"_index": hits[0]["_index"], "_id": hits[0]["_id"], "_source": hits[0]["_source"]}
-    return {}

@@ -2,7 +2,7 @@
 
     simulator ──▶ FOLDER/traffic/USER.csv ──▶ ship ──▶ embedded engine ◀──▶ watcher ──▶ enrich service
                                                              │
-                                                             └──▶ counts ──▶ tables at the terminal
+                                                             └──▶ counts, story ──▶ tables at the terminal
 
 The engine, the service and the watcher are separate processes, as in production.
 """
@@ -25,14 +25,24 @@ from pathlib import Path
 from elasticsearch import Elasticsearch
 from rich.console import Console
 
+from common.settings.shared import DEFAULT_MODEL
 from contract.errors import InputError
+from enrich_service.model.model_file import read_contract
 from es_pipelines.settings import ShipSettings
 from es_pipelines.ship.shipper import ShipConfig, ShipReport, ship
 from oversight import tables
 from oversight.demo.children import Children, end_leftovers, locked
-from oversight.demo.counts import Counts, newest_alert, read_counts
+from oversight.demo.counts import Counts, read_counts
 from oversight.demo.ports import Ports
 from oversight.demo.servers import Servers
+from oversight.demo.story import (
+    incident_table,
+    judged,
+    unknown_event,
+    unknown_in_words,
+    worst_alert,
+    worst_incidents,
+)
 from oversight.demo.view import View
 from oversight.terminal import print_json
 from sensor.simulation import Record, simulate
@@ -95,10 +105,7 @@ def _play(config: DemoConfig, console: Console, children: Children) -> None:
             f"users"
         )
         counts, written = _flow(config, console, servers, es)
-        document = newest_alert(es, servers.stream)
-        console.print("One enriched document, as it is stored in Elasticsearch (without csv.columns):")
-        print_json(document)
-        console.print(servers.where_to_look())
+        _tell(console, servers, es)
         if counts.enriched != written.records:
             raise InputError(
                 f"only {counts.enriched:,} of {written.records:,} events are enriched; {counts.failed:,} failed, "
@@ -107,6 +114,22 @@ def _play(config: DemoConfig, console: Console, children: Children) -> None:
         if not config.leave:
             console.print("Everything keeps running until you press Ctrl-C.")
             _stay(servers)
+
+
+def _tell(console: Console, servers: Servers, es: Elasticsearch) -> None:
+    """Show what an analyst would look at: a document, the incidents, a verdict, an unknown event."""
+    contract = read_contract(DEFAULT_MODEL)
+    alert = worst_alert(es, servers.stream)
+    if alert is not None:
+        document = judged(es, servers.stream, contract, alert)
+        console.print("The alert of the highest risk, with the demo's verdict on it (without csv.columns):")
+        print_json(document)
+    incidents = worst_incidents(es, servers.stream, contract, now=datetime.now(UTC))
+    console.print("", incident_table(incidents), "", sep="\n")
+    unknown = unknown_event(es, servers.stream)
+    if unknown is not None and contract.novelty_threshold is not None:
+        console.print(unknown_in_words(unknown, contract.novelty_threshold))
+    console.print(servers.where_to_look(alert["_id"] if alert is not None else "ID"))
 
 
 def _flow(config: DemoConfig, console: Console, servers: Servers, es: Elasticsearch) -> tuple[Counts, Written]:

@@ -105,12 +105,23 @@ class Servers:
             if process.poll() is not None:
                 raise EndpointUnavailableError(f"the {name} stopped unexpectedly; see the logs in {self.folder}")
 
-    def where_to_look(self) -> str:
-        """Return addresses for a browser, and the command to ship your own file."""
+    def where_to_look(self, alert_id: str) -> str:
+        """Return addresses for a browser, and commands for another terminal.
+
+        Args:
+            alert_id: an alert that a person can judge.
+        """
+        engine = f"ELASTICSEARCH_URL={self.engine_url}"
+        program = own_program()
         return (
-            f"\nSee the dashboards: {self.console_url}/?{SINCE}   (in a browser)\n"
-            f"See the alerts:     {self.engine_url}/{self.stream}/_search?q=event.kind:alert&pretty\n"
-            f"See the model:      {self.enrich_url}/v1/model\n"
-            f"Ship your own file: ELASTICSEARCH_URL={self.engine_url} {own_program()} ship FILE.csv   "
-            "(another terminal)\n"
+            f"\nIn a browser\n"
+            f"  incidents and dashboards  {self.console_url}/?{SINCE}\n"
+            f"  the alerts as JSON        {self.engine_url}/{self.stream}/_search?q=event.kind:alert&pretty\n"
+            f"  the model                 {self.enrich_url}/v1/model\n"
+            f"In another terminal\n"
+            f"  incidents                 {engine} {program} incidents\n"
+            f"  your verdict              {engine} {program} verdict {alert_id[:12]} false_positive --comment WHY\n"
+            f"  your own file             {engine} {program} ship FILE.csv\n"
+            f"  your own traffic          {engine} {program} sense --zeek conn.log\n"
+            f"Your own cluster: docs/cluster.md\n"
         )

@@ -72,8 +72,8 @@ def progress_line(shipped: int, counts: Counts, seconds: float) -> str:
 
 
 def tables(counts: Counts, played: Mapping[str, int]) -> RenderableType:
-    """Return the predictions by label, beside what the simulator generated, by user, and the attacked machines."""
-    return Group("", label_table(counts, played), "", user_table(counts), "", machine_table(counts), "")
+    """Return the predictions by label, beside what the simulator generated, and by user."""
+    return Group("", label_table(counts, played), "", user_table(counts), "")
 
 
 def label_table(counts: Counts, played: Mapping[str, int]) -> Table:
@@ -104,18 +104,6 @@ def user_table(counts: Counts) -> Table:
     for entry in sorted(counts.users, key=lambda entry: entry.user):
         row = (entry.user, f"{entry.documents:,}", f"{entry.alerts:,}", f"{entry.unknown:,}", ", ".join(entry.attacks))
         table.add_row(*row)
-    return table
-
-
-def machine_table(counts: Counts) -> Table:
-    """Return one row per attacked machine: alerts, where they come from, and the most frequent attacks."""
-    table = Table("machine", box=None, header_style="bold", title="Most attacked machines", title_justify="left")
-    table.add_column("alerts", justify="right")
-    table.add_column("from")
-    table.add_column("most frequent attacks")
-    for entry in counts.machines:
-        others = f" and {entry.sources - 1:,} more" if entry.sources > 1 else ""
-        table.add_row(entry.address, f"{entry.alerts:,}", f"{entry.source}{others}", ", ".join(entry.attacks))
     return table
 
 

@@ -65,7 +65,9 @@ def test_every_event_gets_its_prediction_and_a_second_run_works(folder: Path, em
         assert done.returncode == 0, done.stdout + done.stderr
         assert "Predictions by label" in done.stdout
         assert "neptune" in done.stdout
-        assert re.search(r"^ 172\.16\.1[0-3]\.\d+ +\d+  192\.0\.2\.\d+", done.stdout, re.MULTILINE), done.stdout
+        assert re.search(r"^ dos: neptune +[\d.]+ +\d+ +73 +[\d.]+", done.stdout, re.MULTILINE), done.stdout
+        assert '"verdict": "true_positive"' in done.stdout
+        assert re.search(r"^One unknown event, explained: [\d.]+ to [\d.]+$", done.stdout, re.MULTILINE), done.stdout
         assert re.search(r'"source": \{[^}]*"ip": "[\d.]+"', done.stdout)
         assert '"status": "enriched"' in done.stdout
         assert _processes(folder) == []

@@ -48,6 +48,8 @@ def test_a_student_sees_what_the_model_found_and_what_it_does_not_know(tmp_path:
     assert re.search(r"^  pending +0$", printed, re.MULTILINE)
     assert '"label": "neptune"' in printed
     assert '"label": "unknown"' in printed
+    assert "false_positive, it is normal" in printed
+    assert re.search(r"^  connection/(source|destination)\.ip=", printed, re.MULTILINE)
     assert "kdd99-mlp" in printed
 
 

@@ -18,7 +18,8 @@ from watcher.incidents.details import VERDICT, Bare, with_details
 from watcher.incidents.events import Found, find
 from watcher.incidents.incident import Counted, Incident
 from watcher.incidents.rules import RISK, SEVERITY, TIME, Query, Rules, all_of, has_key, none_of, within
-from watcher.incidents.searching import Answer, body, buckets_of, search_all
+from watcher.incidents.searching import Answer, body, buckets_of
+from watcher.incidents.times import Edges, search_with_times, time_of
 
 HOUR_MS = 3_600_000
 BARS = 60
@@ -57,9 +58,8 @@ class Activity:
     label: str
     events: int
     alerts: int
-    first_ms: int | None
-    last_ms: int | None
-    """None in the embedded engine, which has no smallest and largest date."""
+    first_ms: int
+    last_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def detail(es: Elasticsearch, index: str, rules: Rules, incident_id: str) -> Det
     (incident,) = with_details(es, index, rules, [Bare(level, found.key, found.name, session)])
     width = next((w for w in WIDTHS_MS if session.last_ms - session.first_ms < BARS * w), None)
     width = width or (session.last_ms - session.first_ms) // BARS + 1
-    own, around = search_all(es, index, [_own(found, width), _around(found)])
+    own, around = search_with_times(es, index, lambda edges: [_own(found, width), _around(found, edges)])
     return Detail(
         incident,
         tuple(_meanings(incident)),
@@ -138,7 +138,7 @@ def _own(found: Found, width_ms: int) -> dict[str, Any]:
     return body(found.filters, aggs, size=EVENTS, sort=[{TIME: "asc"}], _source=False, docvalue_fields=[time, *SHOWN])
 
 
-def _around(found: Found) -> dict[str, Any]:
+def _around(found: Found, edges: Edges) -> dict[str, Any]:
     session = found.session
     filters: list[Query] = [
         *has_key(found.key_field, found.key),
@@ -148,8 +148,7 @@ def _around(found: Found) -> dict[str, Any]:
     labels = {"field": PREDICTED_LABEL, "size": OTHERS}
     inner = {
         "alerts": {"filter": {"term": {"event.kind": "alert"}}},
-        "first": {"min": {"field": TIME}},
-        "last": {"max": {"field": TIME}},
+        **edges,
     }
     without = {"missing": {"field": PREDICTED_LABEL}, "aggs": inner}
     aggs = {"labels": {"terms": labels, "aggs": inner}, "without": without}
@@ -169,13 +168,9 @@ def _activity(label: str, bucket: Answer) -> Activity:
         label,
         bucket["doc_count"],
         bucket["alerts"]["doc_count"],
-        _moment(bucket["first"]),
-        _moment(bucket["last"]),
+        time_of(bucket["first"]),
+        time_of(bucket["last"]),
     )
-
-
-def _moment(found: Answer) -> int | None:
-    return None if found["value"] is None else int(found["value"])
 
 
 def _event(hit: Answer) -> Event:

@@ -16,6 +16,7 @@ from watcher.incidents.ids import IncidentId, Text, digest_of, format_id, parse_
 from watcher.incidents.rules import ALERT, Query, Rules, all_of, has_key, has_name, within
 from watcher.incidents.searching import body, buckets_of, search_all
 from watcher.incidents.sessions import Session, by_time, chain, pieces
+from watcher.incidents.times import search_with_times
 
 GAPS = 2_000
 """How many gaps each search looks further in one direction."""
@@ -122,9 +123,9 @@ def _session(
 def _parts(
     es: Elasticsearch, index: str, rules: Rules, everything: tuple[Query, ...], low: int, high: int
 ) -> list[Session]:
-    aggs = {"times": by_time(rules.gap_ms)}
-    (answer,) = search_all(es, index, [body([*everything, within(low, high)], aggs)])
-    return pieces(buckets_of(answer, "times"), rules.gap_ms)
+    filters = [*everything, within(low, high)]
+    (answer,) = search_with_times(es, index, lambda edges: [body(filters, {"times": by_time(rules.gap_ms, edges)})])
+    return pieces(buckets_of(answer, "times"))
 
 
 def _bounded(at_ms: int) -> int:

@@ -23,6 +23,7 @@ from watcher.incidents.incident import IncidentPage
 from watcher.incidents.rules import ALERT, RISK, Level, Query, Rules, within
 from watcher.incidents.searching import MOST_BUCKETS, Answer, body, buckets_of, search_all
 from watcher.incidents.sessions import Session, by_time, chain, pieces
+from watcher.incidents.times import Edges, search_with_times
 
 MACHINES, INCIDENTS = 200, 100
 """Most machines of a page. A page ends after the machine with which it has so many incidents."""
@@ -174,7 +175,7 @@ def _sessions(
     """Return the sessions that touch the time range, by key field and key of their machine."""
     wide = Span(span.start_ms - rules.gap_ms, span.end_ms + rules.gap_ms)
     packs = [pack for level in rules.levels for pack in _packs(level, machines, rules, wide)]
-    answers = search_all(es, index, [_search(pack, rules, filters) for pack in packs])
+    answers = search_with_times(es, index, lambda edges: [_search(pack, rules, filters, edges) for pack in packs])
     parts: dict[tuple[str, str, str], list[Session]] = defaultdict(list)
     for pack, answer in zip(packs, answers, strict=True):
         named = (
@@ -184,7 +185,7 @@ def _sessions(
         )
         for key, names in named:
             for name in names:
-                parts[pack.level.field, key, str(name["key"])] += pieces(name["times"]["buckets"], rules.gap_ms)
+                parts[pack.level.field, key, str(name["key"])] += pieces(name["times"]["buckets"])
     incidents: dict[tuple[str, str], list[Bare]] = defaultdict(list)
     by_field: dict[str, Level] = {level.field: level for level in rules.levels}
     for (field, key, name), some in parts.items():
@@ -221,13 +222,13 @@ def _parts_of(wide: Span, rules: Rules) -> Iterator[Span]:
         yield Span(start, min(start + width, wide.end_ms))
 
 
-def _search(pack: _Pack, rules: Rules, filters: Sequence[Query]) -> dict[str, Any]:
+def _search(pack: _Pack, rules: Rules, filters: Sequence[Query], edges: Edges) -> dict[str, Any]:
     """Return the search for the buckets of time of some machines, by family."""
     level, keys = pack.level, list(pack.keys)
     names = {
         "names": {
             "terms": {"field": rules.name_field, "size": MOST_NAMES, "missing": ""},
-            "aggs": {"times": by_time(rules.gap_ms)},
+            "aggs": {"times": by_time(rules.gap_ms, edges)},
         }
     }
     everything = [ALERT, *filters, *level.where, within(pack.span.start_ms, pack.span.end_ms)]

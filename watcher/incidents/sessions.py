@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from watcher.incidents.rules import RISK, SEVERITY, TIME
+from watcher.incidents.times import Edges, time_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,40 +40,31 @@ class Session:
         )
 
 
-def by_time(gap_ms: int) -> dict[str, Any]:
+def by_time(gap_ms: int, edges: Edges) -> dict[str, Any]:
     """Return the aggregation whose buckets `chain` joins."""
     return {
         "date_histogram": {"field": TIME, "fixed_interval": f"{gap_ms}ms", "min_doc_count": 1},
         "aggs": {
-            "first": {"min": {"field": TIME}},
-            "last": {"max": {"field": TIME}},
+            **edges,
             "risk": {"max": {"field": RISK}},
             "severity": {"max": {"field": SEVERITY}},
         },
     }
 
 
-def pieces(buckets: Iterable[Mapping[str, Any]], gap_ms: int) -> list[Session]:
-    """Return each bucket with alerts as a session.
-
-    The embedded engine has no smallest and largest date. There, a session begins and ends with its bucket.
-
-    Args:
-        buckets: of the aggregation of `by_time`.
-        gap_ms: the largest gap, which is the width of a bucket.
-    """
-    return [_piece(bucket, gap_ms) for bucket in buckets if bucket["doc_count"]]
-
-
-def _piece(bucket: Mapping[str, Any], gap_ms: int) -> Session:
-    first, last = bucket["first"]["value"], bucket["last"]["value"]
-    return Session(
-        int(bucket["key"] if first is None else first),
-        int(bucket["key"] + gap_ms - 1 if last is None else last),
-        bucket["doc_count"],
-        bucket["risk"]["value"] or 0.0,
-        bucket["severity"]["value"] or 0.0,
-    )
+def pieces(buckets: Iterable[Mapping[str, Any]]) -> list[Session]:
+    """Return each bucket with alerts as a session."""
+    return [
+        Session(
+            time_of(bucket["first"]),
+            time_of(bucket["last"]),
+            bucket["doc_count"],
+            bucket["risk"]["value"] or 0.0,
+            bucket["severity"]["value"] or 0.0,
+        )
+        for bucket in buckets
+        if bucket["doc_count"]
+    ]
 
 
 def chain(parts: Iterable[Session], gap_ms: int) -> list[Session]:

@@ -14,6 +14,7 @@ from elasticsearch.helpers import bulk
 from contract.documents.fields import FIELDS, properties
 from contract.documents.paths import lookup_clear
 from tests.waiting import WAIT_S
+from watcher.incidents.ids import iso
 from watcher.incidents.rules import MACHINE_FIELDS, MINUTE_MS, TARGET, Rules
 
 Document = dict[str, Any]
@@ -82,7 +83,7 @@ def _key(document: Document, rules: Rules) -> tuple[str, str, str]:
 
 @contextlib.contextmanager
 def stored(url: str, documents: Sequence[Document]) -> Iterator[tuple[Elasticsearch, str]]:
-    """The alerts in an index of their own."""
+    """The alerts in an index of their own, with times as text, which is how pipelines store them."""
     index = f"incidents-test-{uuid.uuid4().hex[:12]}"
     with Elasticsearch(url, request_timeout=WAIT_S) as es:
         try:
@@ -91,7 +92,8 @@ def stored(url: str, documents: Sequence[Document]) -> Iterator[tuple[Elasticsea
                 mappings={"dynamic": False, "properties": properties(FIELDS)},
                 settings={"number_of_shards": 1, "number_of_replicas": 0},
             )
-            bulk(es, ({"_index": index, "_id": str(at), "_source": one} for at, one in enumerate(documents)))
+            texts = ({**one, "@timestamp": iso(one["@timestamp"])} for one in documents)
+            bulk(es, ({"_index": index, "_id": str(at), "_source": one} for at, one in enumerate(texts)))
             es.indices.refresh(index=index)
             yield es, index
         finally:
