@@ -3,7 +3,7 @@
     Flow ──▶ flag, service, bytes ──▶ Connection ──▶ windows/
       └────▶ unavailable, approximate: names of columns
 
-The rules and their reasons are in docs/traffic.md.
+The rules and their reasons are in docs/flow-records.md.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
     other events                                                       ──▶ OtherRecordError: counted
 
 Suricata counts the bytes of whole packets and has no state like Zeek's `conn_state`. Payload and state are worked out
-from packets and flags, and named as approximate where they are not certain (docs/traffic.md).
+from packets and flags, and named as approximate where they are not certain (docs/flow-records.md).
 """
 
 from __future__ import annotations

@@ -238,7 +238,7 @@ def _payloads(values: Values) -> tuple[int | None, int | None, frozenset[str]]:
     """Payload of both sides, and which of them is only estimated.
 
     Zeek leaves `duration`, `orig_bytes` and `resp_bytes` out where all packets came at one moment, such as a single
-    packet. The payload is then what the IP packets hold (docs/traffic.md).
+    packet. The payload is then what the IP packets hold (docs/flow-records.md).
     """
     sent, received = values.orig_bytes, values.resp_bytes
     if sent is not None and received is not None:

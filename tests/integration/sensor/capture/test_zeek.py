@@ -1,6 +1,6 @@
 """The tracker against Zeek: real captures of Zeek's own test suite, each with the conn.log that Zeek writes for it.
 
-What differs is listed here with its reason, and in docs/traffic.md.
+What differs is listed here with its reason, and in docs/flow-records.md.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def test_every_difference_to_zeek_is_listed_with_its_reason(folder: Path) -> Non
         "ntp-misordered-ntp": 1,  # FLIPPED
         "vntag_vlan_sandwich_clean": 1,  # BARE
     }
-    reasons = Path(__file__).parents[4].joinpath("docs", "traffic.md").read_text("utf-8")
+    reasons = Path(__file__).parents[4].joinpath("docs", "flow-records.md").read_text("utf-8")
     assert [name for name in DIFFERENCES if f"`{name}`" not in reasons] == []
 
 
