@@ -21,6 +21,8 @@ DOCS = ROOT / "docs"
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)(#[^)\s]*)?\)")
 FENCE = re.compile(r"^( *)```.*?^\1```", re.MULTILINE | re.DOTALL)
 PICTURES = (".png", ".svg")
+WEIGHTS = {"troubleshooting.md": 4, "benchmarks.md": 0.3, "moved-modules.md": 0.1, "decisions": 0.2, "source": 0.2}
+"""How far up the search shows a page or the pages of a folder; 1 if it is not here."""
 
 
 class Site:
@@ -43,8 +45,12 @@ class Site:
             if path.suffix in PICTURES:
                 shutil.copyfile(path, page)
             else:
-                page.write_text(self._text(path, page), encoding="utf-8")
+                page.write_text(self._weight(page) + self._text(path, page), encoding="utf-8")
         return page
+
+    def _weight(self, page: Path) -> str:
+        weight = WEIGHTS.get(page.relative_to(self.pages).parts[0])
+        return f"---\nsearch: {{boost: {weight}}}\n---\n\n" if weight else ""
 
     def _page(self, path: Path) -> Path:
         if path.is_relative_to(DOCS) and (path.is_dir() or path.suffix in (".md", *PICTURES)):
