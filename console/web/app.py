@@ -1,4 +1,4 @@
-"""The routes of the console. All of them only read.
+"""The routes of the console that read. Those that write are in `console/verdicts/routes.py`.
 
     GET /, /oversight, /triage, /operations, /events      a page without figures: frame, titles, empty panels
     GET /api/pages/NAME?from=&to=&user=...    all figures of a page; `/api/pages/incidents` also the incidents
@@ -23,7 +23,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from common.access.forwarded import Forwarded
-from common.access.request_checks import RequestChecks
+from common.access.request_checks import RequestChecks, bearer
 from common.access.tokens import Tokens
 from common.settings.base import revealed
 from common.settings.shared import OversightSettings
@@ -39,8 +39,11 @@ from console.panels.indices import Indices
 from console.panels.models import FIRST, DashboardCache
 from console.panels.scope import asked
 from console.panels.searches import Engine
+from console.verdicts.guard import check_write
+from console.verdicts.people import people_of
+from console.verdicts.routes import Verdicts
 from console.web import access, files
-from console.web.access import AccessError
+from console.web.access import AccessError, Writers
 from console.web.backend import Backend
 from console.web.bundle import Bundle
 from console.web.introduction import pieces
@@ -50,6 +53,7 @@ from contract.artifact.proof import proof_in_words
 from contract.errors import EngineUnavailableError, InputError, SettingsError
 from kibana.panels.declarations import Dashboard
 from watcher.incidents.rules import rules_of
+from watcher.verdicts.feedback import seen_in
 
 log = logging.getLogger(__name__)
 
@@ -68,19 +72,39 @@ class Console:
         shared: the installation to show, and the folder of the chart script.
         backend: connects to Elasticsearch and reads the model.
         local: only this machine can reach the console.
+        secret: random bytes for the sessions of people, the same in each worker.
     Raises:
         ArtifactError: the model's contract cannot be read.
-        SettingsError: the package of the charts is not installed.
+        SettingsError: the package of the charts is not installed, or the file of people is not valid.
     """
 
-    def __init__(self, settings: ConsoleSettings, shared: OversightSettings, backend: Backend, *, local: bool) -> None:
+    def __init__(
+        self,
+        settings: ConsoleSettings,
+        shared: OversightSettings,
+        backend: Backend,
+        *,
+        local: bool,
+        secret: bytes = b"",
+    ) -> None:
         self._settings = settings
         self._engine = Engine(backend.connect, backend.explain, timeout_s=backend.timeout_s)
         self._models = DashboardCache(backend.contract)
         self._indices = Indices(shared.namespace, shared.index, shared.chosen_dataset)
         self._program, self._gap_min = backend.program, shared.incident_gap_min
         token = revealed(settings.token)
-        self._tokens, self._sessions = Tokens(token), Sessions(token)
+        self._tokens, self._people = Tokens(token), people_of(settings, shared)
+        self._sessions = Sessions(token, self._people.digest_of, secret=secret) if self._people else Sessions(token)
+        self._verdicts: Verdicts | None = None
+        if self._people is not None:
+            self._verdicts = Verdicts(
+                self._engine,
+                self._models,
+                self._indices,
+                shared,
+                sessions=self._sessions,
+                connect=backend.connect_analyst or backend.connect,
+            )
         self._bundle = Bundle(shared.state / "console")
         self._files = files.Files(self._bundle.version)
         self._local = local
@@ -92,7 +116,10 @@ class Console:
         app.url_map.merge_slashes = False
         app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
         checks = RequestChecks(self._tokens, self._settings, local=self._local)
-        access.install(app, checks, self._sessions)
+        writers = None if self._people is None else Writers(self._people.person_of, check_write)
+        access.install(app, checks, self._sessions, writers)
+        if self._verdicts is not None:
+            self._verdicts.register(app)
         for path, view in (
             ("/", self.first),
             ("/<name>", self.frame),
@@ -155,6 +182,7 @@ class Console:
             "to": board.time_to,
             "refresh": self._settings.refresh_s,
             "stream": self._indices.events,
+            **({} if self._verdicts is None else {"verdicts": "on"}),
         }
 
     def figures(self, name: str) -> Response:
@@ -199,15 +227,17 @@ class Console:
             raise AccessError(404, "not_found", "this event no longer exists; reload the list")
         shown = self._models.now
         details = story(hit, shown.contract, shown.boards.colours)
-        return answer(details | {"command": verdict_command(self._program, self._indices, doc_id)})
+        command = verdict_command(self._program, self._indices, doc_id)
+        return answer(details | {"command": command, "seen": seen_in(hit["_source"])})
 
     def login(self) -> Response:
         """Set the cookie of a session. The checks before this route have verified the token."""
-        response = answer({"signed_in": True})
-        if self._tokens.required:
+        person = None if self._people is None else self._people.person_of(bearer(request.environ))
+        response = answer({"signed_in": True, "person": person})
+        if self._tokens.required or person is not None:
             response.set_cookie(
                 COOKIE,
-                self._sessions.cookie(now_s=time.time()),
+                self._sessions.cookie(person or "", now_s=time.time()),
                 max_age=LASTS_S,
                 httponly=True,
                 samesite="Strict",
@@ -257,7 +287,7 @@ def _refused(problem: AccessError) -> Response:
 
 def _http_error(problem: HTTPException) -> Response:
     status = problem.code or 500
-    words = {404: "there is no page at this address; open /", 405: "the console is read-only, use GET"}
+    words = {404: "there is no page at this address; open /", 405: "this address does not take that method"}
     return fail(status, f"http_{status}", words.get(status, problem.name))
 
 

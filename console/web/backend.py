@@ -20,6 +20,8 @@ class Backend:
     """Returns one useful line for an error of that client."""
     contract: Callable[[], ModelContract]
     """Reads the contract of the model. Called again from time to time, because the model may change."""
+    connect_analyst: Callable[[], Elasticsearch] | None = None
+    """Creates the client that writes verdicts; None: as `connect`."""
     program: str = "oversight"
     """How a person at a terminal of this machine calls `oversight` for the same Elasticsearch."""
     timeout_s: float = 30.0

@@ -7,6 +7,7 @@ serve() ─▶ bind the socket, read the contract, find the package ─▶ worke
 from __future__ import annotations
 
 import logging
+import secrets
 import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ from common.server.tls import Contexts
 from common.server.worker import Worker
 from common.settings.base import revealed
 from common.settings.shared import OversightSettings
+from console.verdicts.bodies import BODY_BYTES
+from console.verdicts.people import people_of
 from console.web.access import HEALTH_PATHS
 from console.web.backend import Backend
 from console.web.bundle import Bundle
@@ -44,7 +47,7 @@ def serve(settings: ConsoleSettings, shared: OversightSettings, backend: Backend
         settings, shared, backend: as for `Console`.
     Raises:
         SettingsError: the address is not valid, or other machines can reach it and the token is missing or too short;
-            the certificate is not valid; the package of the charts is not installed.
+            the certificate is not valid; the package of the charts is not installed; the file of people is not valid.
         ArtifactError: the model's contract cannot be read.
         EndpointUnavailableError: the port is in use, or the address is not on this machine.
     """
@@ -53,7 +56,8 @@ def serve(settings: ConsoleSettings, shared: OversightSettings, backend: Backend
     files = settings.tls_files()
     tls = None if files is None else Contexts(files)
     token = revealed(settings.token)
-    listener = settings.listen(has_token=token is not None)
+    people, secret = people_of(settings, shared), secrets.token_bytes(32)
+    listener = settings.listen(has_token=token is not None or people is not None)
     local = is_loopback_address(str(listener.getsockname()[0]))
     Tokens(token, setting=settings.bearer_variable, open_to_others=not local)
     if not local and tls is None:
@@ -63,9 +67,11 @@ def serve(settings: ConsoleSettings, shared: OversightSettings, backend: Backend
         """Create the routes after the fork, because clients and threads do not survive a fork."""
         from console.web.app import Console
 
-        return Console(settings, shared, backend, local=local).app()
+        return Console(settings, shared, backend, local=local, secret=secret).app()
 
-    Server(make, listener, tls, threads=settings.threads, timeout_s=int(backend.timeout_s + SPARE_S)).run()
+    limits = Limits(max_body_bytes=0 if people is None else BODY_BYTES, probes=HEALTH_PATHS)
+    timeout_s = int(backend.timeout_s + SPARE_S)
+    Server(make, listener, tls, threads=settings.threads, timeout_s=timeout_s, limits=limits).run()
 
 
 class Server(Application):
@@ -76,6 +82,7 @@ class Server(Application):
         listener, tls: as for `Application`.
         threads: requests handled at the same time.
         timeout_s: a worker that is stuck for this long is replaced.
+        limits: limits of a request.
     """
 
     def __init__(
@@ -86,9 +93,10 @@ class Server(Application):
         *,
         threads: int,
         timeout_s: int,
+        limits: Limits,
     ) -> None:
         self._make, self._threads, self._timeout_s = make, threads, timeout_s
-        super().__init__(listener, Limits(max_body_bytes=0, probes=HEALTH_PATHS), tls)
+        super().__init__(listener, limits, tls)
 
     def settings(self) -> dict[str, Any]:
         """Return the settings of this server alone, by gunicorn's names."""

@@ -25,9 +25,10 @@ from common.backoff import Backoff
 from contract.errors import EngineUnavailableError
 from watcher.elastic_faults import EngineRefusesError, engine_faults
 from watcher.read.hit import Hit
+from watcher.read.readable_indices import refresh
 from watcher.read.source_filters import why_not_written
 from watcher.verdicts.documents import as_they_are
-from watcher.verdicts.feedback import Feedback, Seen, feedback_of, predicted
+from watcher.verdicts.feedback import Feedback, feedback_of, predicted
 from watcher.write.changes import DONE, Change, reason_of, send
 
 TRIES = 6
@@ -40,10 +41,11 @@ SHOWN_CONFLICTS = 20
 
 
 class Aim(NamedTuple):
-    """A document to write to; `seen` is None where the person did not look at it before."""
+    """A document to write to."""
 
     hit: Hit
-    seen: Seen | None
+    seen: str | None
+    """`seen_in` of what the person saw; None: the person did not look at it before."""
 
 
 class Written(NamedTuple):
@@ -102,7 +104,7 @@ class Skip(enum.Enum):
 
 Outcome = Mapping[str, Any] | str | Skip
 """A partial object for `oversight.feedback`, a reason to spare the document, or one of the above."""
-Decide = Callable[[Hit, Seen | None], Outcome]
+Decide = Callable[[Hit, str | None], Outcome]
 
 
 @dataclass(slots=True)
@@ -145,6 +147,8 @@ class BulkWriter:
                     break
         except EngineUnavailableError as error:
             self._tally.fault = error
+        if self._tally.written:
+            refresh(self._es, self._index)  # so that the next search shows it
         return self._tally
 
     def _page(self, page: Sequence[Aim]) -> None:
@@ -195,7 +199,7 @@ class BulkWriter:
         """Write documents. Return those to read and try again."""
         if not changes:
             return []
-        before = {aim.hit.key: feedback_of(aim.hit) or {} for aim, _ in changes}
+        before = {aim.hit.key: feedback_of(aim.hit.source) or {} for aim, _ in changes}
         self._unsure |= before
         with engine_faults("writing verdicts", index=self._index):
             items = send(self._es, [change for _, change in changes])
@@ -232,7 +236,9 @@ class BulkWriter:
             self._tally.conflicts += 1
             if len(self._tally.shown) < SHOWN_CONFLICTS:
                 hit = aim.hit
-                self._tally.shown.append(Conflict(hit.index, hit.id, feedback_of(hit) or {}, predicted(hit)))
+                self._tally.shown.append(
+                    Conflict(hit.index, hit.id, feedback_of(hit.source) or {}, predicted(hit.source))
+                )
 
 
 def refuses(index: str, status: int) -> EngineRefusesError:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+import orjson
 
 from contract.artifact.contract import Label
 from contract.documents.feedback import FALSE_POSITIVE, ROOT, TRUE_POSITIVE
 from contract.documents.fields import PREDICTED_LABEL
 from contract.documents.paths import lookup_text
 from contract.errors import InputError, shorten
-from watcher.read.hit import Hit
 
 PARTS = ("verdict", "label", "comment", "by", "at")
 READ = ("oversight",)
 """What is read of a document: all of it, because a filter on fields below it would hide that it is a list."""
+SEEN_DIGITS = 32
 LONGEST_COMMENT = 1_000
 """Characters of a comment."""
 NOT_AN_OBJECT = f"a list or a value is where {ROOT} belongs, which a verdict would replace; rename that field"
@@ -36,36 +39,29 @@ class Verdict:
     comment: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What a person saw of a document before the verdict."""
-
-    feedback: Feedback
-    label: str | None
+def seen_in(source: Mapping[str, Any]) -> str:
+    """Return a fingerprint of what a person sees of a document before the verdict: its feedback and its label."""
+    shown = [sorted((feedback_of(source) or {}).items()), predicted(source)]
+    return hashlib.sha256(orjson.dumps(shown, default=str)).hexdigest()[:SEEN_DIGITS]
 
 
-def seen_in(hit: Hit) -> Seen:
-    """Return what a document shows."""
-    return Seen(feedback_of(hit) or {}, predicted(hit))
-
-
-def predicted(hit: Hit) -> str | None:
+def predicted(source: Mapping[str, Any]) -> str | None:
     """Return the predicted label."""
-    return lookup_text(hit.source, PREDICTED_LABEL)
+    return lookup_text(source, PREDICTED_LABEL)
 
 
-def stored(hit: Hit) -> Feedback | None:
+def stored(source: Mapping[str, Any]) -> Feedback | None:
     """Return the object of the feedback as it is stored, nulls included; None: something else is in its place."""
-    value: Any = hit.source
+    value: Any = source
     for part in ROOT.split("."):
         value = value.get(part, {}) if isinstance(value, Mapping) else value
         value = {} if value is None else value
     return value if isinstance(value, Mapping) else None
 
 
-def feedback_of(hit: Hit) -> Feedback | None:
+def feedback_of(source: Mapping[str, Any]) -> Feedback | None:
     """Return the feedback without nulls; None: something that is no object is in its place."""
-    there = stored(hit)
+    there = stored(source)
     return None if there is None else {name: value for name, value in there.items() if value is not None}
 
 
@@ -108,13 +104,13 @@ def check(verdict: Verdict, labels: Sequence[Label] | None) -> None:
         raise InputError(f"a {TRUE_POSITIVE} cannot be {verdict.label!r}, which is harmless; say {FALSE_POSITIVE}")
 
 
-def why_not(hit: Hit, verdict: Verdict | None) -> str | None:
+def why_not(source: Mapping[str, Any], verdict: Verdict | None) -> str | None:
     """Return why a verdict does not fit a document; None: it fits."""
-    if stored(hit) is None:
+    if stored(source) is None:
         return NOT_AN_OBJECT
     if verdict is None:
         return None
-    prediction = predicted(hit)
+    prediction = predicted(source)
     if prediction is None:
         return NO_PREDICTION
     if verdict.verdict == FALSE_POSITIVE and verdict.label == prediction:

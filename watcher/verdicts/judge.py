@@ -22,7 +22,6 @@ from watcher.verdicts.chosen import Point
 from watcher.verdicts.documents import MOST_IDS, find
 from watcher.verdicts.feedback import (
     Feedback,
-    Seen,
     Verdict,
     check,
     feedback_of,
@@ -83,7 +82,7 @@ def judge(
             "verdict was written, try again"
         )
     now_there = find(es, index, doc_id)
-    return Judged(doc_id, hit.index, predicted(now_there), feedback_of(now_there) or None)
+    return Judged(doc_id, hit.index, predicted(now_there.source), feedback_of(now_there.source) or None)
 
 
 def judge_chosen(
@@ -133,7 +132,7 @@ def judge_point(
 
     def pages() -> Iterator[list[Aim]]:
         for page in point.pages():
-            yield [Aim(hit, seen_in(hit)) for hit in page]
+            yield [Aim(hit, seen_in(hit.source)) for hit in page]
 
     return BulkWriter(point.es, point.index, _decider(verdict, labels, now), stop=stop, hooks=hooks).run(pages())
 
@@ -147,15 +146,15 @@ def _decider(verdict: Verdict | None, labels: Sequence[Label] | None, now: datet
     if verdict is not None:
         wanted = {**{name: value for name, value in asdict(verdict).items() if value is not None}, "at": at}
 
-    def decide(hit: Hit, seen: Seen | None) -> Outcome:
-        reason = why_not(hit, verdict)
+    def decide(hit: Hit, seen: str | None) -> Outcome:
+        reason = why_not(hit.source, verdict)
         if reason is not None:
             return reason
-        there = feedback_of(hit) or {}
+        there = feedback_of(hit.source) or {}
         if says_the_same(there, verdict):
             return Skip.UNCHANGED
-        if seen is not None and (there != seen.feedback or predicted(hit) != seen.label):
+        if seen is not None and seen != seen_in(hit.source):
             return Skip.CONFLICT
-        return partial(stored(hit) or {}, wanted)
+        return partial(stored(hit.source) or {}, wanted)
 
     return decide

@@ -20,7 +20,6 @@ from watcher.verdicts.documents import as_they_are
 from watcher.verdicts.feedback import (
     NOT_AN_OBJECT,
     Feedback,
-    Seen,
     Verdict,
     feedback_of,
     partial,
@@ -89,11 +88,11 @@ def undo(
 
 
 def _decider(verdict: Verdict | None, wanted: dict[tuple[str, str], Feedback]) -> Decide:
-    def decide(hit: Hit, _seen: Seen | None) -> Outcome:
-        there = stored(hit)
+    def decide(hit: Hit, _seen: str | None) -> Outcome:
+        there = stored(hit.source)
         if there is None:
             return NOT_AN_OBJECT
-        now = feedback_of(hit) or {}
+        now = feedback_of(hit.source) or {}
         if now == wanted[hit.key]:
             return Skip.UNCHANGED
         if not says_the_same(now, verdict):

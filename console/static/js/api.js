@@ -10,10 +10,18 @@ export class RequestFailed extends Error {
 const PATIENCE_MS = 90000;
 
 /** Send a GET request and return the JSON. */
-export async function get(path, headers = {}) {
+export const get = (path, headers = {}) => send(path, { headers });
+
+/** Send a JSON body and return the JSON. `csrf` is the token of the session. */
+export function post(path, body, csrf) {
+  const headers = { "Content-Type": "application/json", "X-Oversight-CSRF": csrf };
+  return send(path, { method: "POST", headers, body: JSON.stringify(body) });
+}
+
+async function send(path, options) {
   let response;
   try {
-    response = await fetch(path, { headers, signal: AbortSignal.timeout(PATIENCE_MS) });
+    response = await fetch(path, { ...options, signal: AbortSignal.timeout(PATIENCE_MS) });
   } catch {
     throw new RequestFailed(0, "The console does not respond. The page tries again.");
   }

@@ -8,6 +8,7 @@ import * as header from "./header.js";
 import * as incidents from "./incidents.js";
 import { signIn } from "./login.js";
 import * as panels from "./panels.js";
+import * as people from "./people.js";
 import * as state from "./state.js";
 import * as story from "./story.js";
 import * as theme from "./theme.js";
@@ -83,6 +84,7 @@ function setLive(now) {
 }
 
 function start() {
+  if (people.on) people.load().catch(fell);
   theme.start(() => panels.redraw(story.open));
   filters.start();
   incidents.start();

@@ -4,6 +4,7 @@ import { get } from "./api.js";
 import { byId, make } from "./dom.js";
 import { moment, percent } from "./format.js";
 import * as state from "./state.js";
+import { verdictBar } from "./verdict.js";
 
 let asked = null;
 let came = null;
@@ -36,6 +37,16 @@ export async function open(index, id) {
   } catch (problem) {
     if (asked === mine) byId("story-content").replaceChildren(make("p", { class: "problem", text: problem.message }));
   }
+}
+
+/** Show the event as it is now, if it is still open, at the same place. */
+async function reload({ index, id }) {
+  const mine = asked;
+  const details = await get(`/api/event?${new URLSearchParams({ index, id })}`);
+  if (asked !== mine) return;
+  const place = byId("story-content").scrollTop;
+  show(details);
+  byId("story-content").scrollTop = place;
 }
 
 /** Find the row of the event again, because it may have been redrawn. */
@@ -119,7 +130,7 @@ function likelihood(details) {
     if (label.colour) bar.style.background = label.colour;
     return make("tr", {}, make("th", { scope: "row", text: label.label, dir: "auto" }), make("td", { class: "number", text: percent(label.probability) }), make("td", { class: "wide", "aria-hidden": "true" }, bar));
   });
-  return section("The most likely labels", make("table", { class: "top3" },
+  return section("The most likely labels", make("table", { class: "top3" }, make("caption", { class: "hidden", text: "The most likely labels" }),
     make("thead", { class: "hidden" }, make("tr", {}, make("th", { scope: "col", text: "Label" }), make("th", { scope: "col", text: "Probability" }), make("th", { scope: "col", text: "Bar" }))),
     make("tbody", {}, ...rows)));
 }
@@ -144,10 +155,11 @@ function attack(items) {
 
 function feedback(details) {
   const given = details.feedback;
-  if (given) {
-    return section("Analyst's verdict", pairs([
+  const bar = details.verdict ? verdictBar({ kind: "event", ...details, done: () => reload(details) }) : null;
+  if (given || bar) {
+    return section("Analyst's verdict", given ? pairs([
       ["Verdict", given.verdict?.replace("_", " ")], ["Label", given.label], ["Comment", given.comment], ["By", given.by], ["At", given.at ? moment(given.at) : null],
-    ]));
+    ]) : null, bar);
   }
   if (!details.verdict) return null;
   return section("Analyst's verdict", make("p", { class: "hint" }, "There is no verdict yet. To give one, run this command, or the same with ", make("code", { text: "false_positive" }), ":"),

@@ -57,7 +57,7 @@ def judge_all(es: Elasticsearch, place: Place, verdict: Verdict | None, words: s
 def as_seen(place: Place, *doc_ids: str) -> list[Aim]:
     """Documents as a page shows them."""
     hits = find_places(place.es, place.index, [At(place.index, doc_id) for doc_id in doc_ids])
-    return [Aim(hit, seen_in(hit)) for hit in hits if hit is not None]
+    return [Aim(hit, seen_in(hit.source)) for hit in hits if hit is not None]
 
 
 def judge_seen(es: Elasticsearch, place: Place, aims: list[Aim], verdict: Verdict | None, **more: Any) -> Tally:
