@@ -118,7 +118,7 @@ def test_the_cookie_is_for_this_site_and_not_for_scripts(open_desk: Desk) -> Non
 @pytest.mark.parametrize("header", ["X-HTTP-Method-Override", "X-Method-Override", "X-HTTP-Method"])
 def test_a_method_cannot_be_overridden(open_desk: Desk, header: str) -> None:
     ann = open_desk.person("ann")
-    assert ann.ask("GET", "/api/logout", Cookie=ann.cookie, **{header: "POST"}).status == 405
+    assert ann.ask("GET", "/api/logout", None, Cookie=ann.cookie, **{header: "POST"}).status == 405
     assert ann.ask("PUT", "/api/verdicts", b"{}", Cookie=ann.cookie, **{header: "POST"}).status == 405
     assert ann.get("/api/session").status == 200
 
