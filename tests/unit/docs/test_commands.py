@@ -12,7 +12,7 @@ import pytest
 from oversight.cli import app
 from oversight.config.settings import PARTS
 from tests.conftest import ROOT
-from tests.page_commands import PAGES, Block, blocks, command_blocks, simple_commands
+from tests.page_commands import BLOCK, PAGES, Block, blocks, command_blocks, simple_commands
 
 RUN_BY = {
     "README.md": "tests/acceptance/test_readme.py",
@@ -36,6 +36,8 @@ PROGRAMS = re.compile(
     re.MULTILINE,
 )
 MESSAGE = re.compile(r"^oversight: ")
+INLINE = re.compile(r"`((?:[A-Z_]+=\S+ +)*oversight\s[^`]+)`")
+"""A command in a sentence or a table."""
 VARIABLES = {part.variable(name) for part in PARTS for name in part.model_fields}
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 COMMAND_BLOCKS = [block for page in PAGES for block in command_blocks(page)]
@@ -122,6 +124,20 @@ def test_each_command_exists_with_its_options() -> None:
         for settings, words in simple_commands(line)
         if (problem := problem_of(settings, words))
     ]
+    assert problems == []
+
+
+def test_each_command_in_a_sentence_exists_with_its_options() -> None:
+    """A sentence may name an option without its value."""
+    problems = []
+    n_commands = 0
+    for page in PAGES:
+        for line in INLINE.findall(BLOCK.sub("", page.read_text("utf-8"))):
+            for settings, words in simple_commands(" ".join(line.split())):
+                n_commands += 1
+                if (problem := problem_of(settings, words)) and not problem.endswith("requires an argument."):
+                    problems.append(f"{page.name}: {line}: {problem}")
+    assert n_commands > 200
     assert problems == []
 
 
