@@ -9,7 +9,8 @@ The rules and their reasons are in docs/flow-records.md.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from contract.kdd99.columns import COLUMNS, CONTENT
 from sensor.connection import Connection
@@ -44,7 +45,7 @@ OTHER_ICMP = "icmp"
 """KDD's name for ICMP of other types. It occurs in the whole test set only."""
 
 
-class KddRecord(NamedTuple):
+class KddRecord(Struct, frozen=True, gc=False):
     """A flow's own columns, and what its source does not know of all 41."""
 
     connection: Connection

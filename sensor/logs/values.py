@@ -6,6 +6,7 @@ import math
 from datetime import UTC, datetime
 from functools import lru_cache
 from ipaddress import ip_address
+from typing import Any
 
 from contract.errors import shorten
 from sensor.logs.no_flow import NoFlowError
@@ -35,18 +36,16 @@ def missing(field: str) -> NoFlowError:
 
 
 @lru_cache(maxsize=_CACHED_ADDRESSES)
-def _address(text: str) -> str:
+def _address(text: Any) -> str:
     return str(ip_address(text.partition("%")[0]))
 
 
 def address_of(field: str, value: object) -> str:
     """An IP address in its usual short form, without a zone such as `%eth0`."""
-    if isinstance(value, str):
-        try:
-            return _address(value)
-        except ValueError:
-            pass
-    raise bad_value(field, value, "an IP address")
+    try:
+        return _address(value)
+    except (ValueError, TypeError, AttributeError):
+        raise bad_value(field, value, "an IP address") from None
 
 
 def port_of(field: str, value: object) -> int:
@@ -73,14 +72,12 @@ def whole_of(field: str, value: object, largest: int) -> int:
 
 def time_of(field: str, value: object) -> float:
     """A time in seconds since 1970: from seconds, milliseconds or ISO 8601. A time without a zone is UTC."""
-    number = _decimal(value)
-    if number is not None and number >= MIN_MILLISECONDS:
+    number = _seconds(value)
+    if number >= MIN_MILLISECONDS:
         number /= 1000
-    if number is None and isinstance(value, str):
-        number = _from_iso(value)
-    if number is None or not 0 <= number < MAX_TIME_S:
-        raise bad_value(field, value, A_TIME)
-    return number
+    if 0 <= number < MAX_TIME_S:
+        return number
+    raise bad_value(field, value, A_TIME)
 
 
 def check_length(started_s: float, duration_s: float | None) -> None:
@@ -93,20 +90,21 @@ def check_length(started_s: float, duration_s: float | None) -> None:
         raise bad_value("the duration", duration_s, "at most 292 years, and an end before the year 10000")
 
 
-def _from_iso(text: str) -> float | None:
+def _seconds(value: object) -> float:
+    """The number that a value gives, or not a number."""
+    if type(value) not in (float, str, int):
+        return math.nan
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except ValueError:
+        return _from_iso(str(value))
+    except OverflowError:
+        return math.nan
+
+
+def _from_iso(text: str) -> float:
     try:
         time = datetime.fromisoformat(text)
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
-        return None
-
-
-def _decimal(value: object) -> float | None:
-    if type(value) is not float:
-        if type(value) not in (int, str) or value == "":
-            return None
-        try:
-            value = float(value)  # type: ignore[arg-type]
-        except (ValueError, OverflowError):
-            return None
-    return value if math.isfinite(value) else None
+        return math.nan

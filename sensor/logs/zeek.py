@@ -15,8 +15,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Annotated
 
-import orjson
-from msgspec import Meta, Struct, ValidationError, convert
+from msgspec import DecodeError, Meta, Struct, ValidationError, convert, json
 
 from contract.errors import shorten
 from sensor.flow import Flow
@@ -41,7 +40,6 @@ Seconds = Annotated[float, Meta(ge=0, lt=MAX_TIME_S)]
 
 class Values(
     Struct,
-    array_like=True,
     rename={
         "orig_h": "id.orig_h",
         "orig_p": "id.orig_p",
@@ -59,21 +57,32 @@ class Values(
     resp_h: str
     resp_p: Port
     proto: str
-    duration: Seconds | None
-    orig_bytes: Count | None
-    resp_bytes: Count | None
-    conn_state: str | None
-    service: str | None
-    orig_pkts: Count | None
-    orig_ip_bytes: Count | None
-    resp_pkts: Count | None
-    resp_ip_bytes: Count | None
-    history: str | None
-    community_id: str | None
-    system: str | None
+    duration: Seconds | None = None
+    orig_bytes: Count | None = None
+    resp_bytes: Count | None = None
+    conn_state: str | None = None
+    service: str | None = None
+    orig_pkts: Count | None = None
+    orig_ip_bytes: Count | None = None
+    resp_pkts: Count | None = None
+    resp_ip_bytes: Count | None = None
+    history: str | None = None
+    community_id: str | None = None
+    system: str | None = None
     """Corelight's name of the sensor."""
 
 
+class Cells(Values, array_like=True):
+    """The values of a line of TSV, in the order of FIELDS."""
+
+
+class Record(Values, rename={"path": "_path"}):
+    """The values of a line of JSON."""
+
+    path: str | None = None
+
+
+_RECORDS = json.Decoder(Record, strict=False)
 FIELDS: tuple[str, ...] = Values.__struct_encode_fields__
 NEEDED = FIELDS[:8]
 """A header without one of these is no conn.log's. A value of the last one, `duration`, may be unset."""
@@ -94,6 +103,9 @@ LOG = "conn"
 EXACT: frozenset[str] = frozenset()
 _ESCAPED = re.compile(r"\\x([0-9A-Fa-f]{2})")
 _PLACE = re.compile(r"\$\[(\d+)\]")
+"""Of a cell, in an error of msgspec such as "Expected `int`, got `str` - at `$[3]`"."""
+_FIELD = re.compile(r"(?:at `\$\.|required field `)([^`]+)`")
+"""Of a record: "... - at `$.id.orig_p`" or "Object missing required field `uid`"."""
 
 
 class ConnLog:
@@ -121,7 +133,7 @@ class ConnLog:
             return None
         if not line or line.isspace():
             return None
-        return _flow_of(self._values(line), line)
+        return _flow_of(_checked(self._values(line)), line)
 
     def _read_header(self, line: str) -> None:
         if line.startswith("#separator "):
@@ -147,7 +159,7 @@ class ConnLog:
     def _values(self, line: str) -> list[str | None]:
         """The values of a line of TSV."""
         if self._other_log:
-            raise OtherRecordError(f"a line of the log {shorten(self._other_log)}, not of {LOG!r}")
+            raise _other_log(self._other_log)
         if self._pick is None:
             raise NoFlowError("no header", "no line with #fields came before it; give the file from its start")
         if self._lacks:
@@ -176,12 +188,28 @@ def read_json(line: str) -> Flow:
         NoFlowError: the line gives no flow; says why.
     """
     try:
-        record = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise NoFlowError("not JSON, or half a line", f"it is not JSON, or half a line ({error.msg})") from None
-    if (path := record.get("_path", LOG)) != LOG:
-        raise OtherRecordError(f"a line of the log {shorten(path)}, not of {LOG!r}")
-    return flow_of(record, line)
+        record = _RECORDS.decode(line)
+    except (DecodeError, RecursionError) as error:
+        raise _refused(error, line) from None
+    if record.path and record.path != LOG:
+        raise _other_log(record.path)
+    return _flow_of(record, line)
+
+
+def _refused(error: Exception, line: str) -> NoFlowError:
+    """Why a line of JSON has no values for a flow."""
+    try:
+        record = json.decode(line)
+    except (DecodeError, RecursionError):
+        return NoFlowError("not JSON, or half a line", f"it is not JSON, or half a line ({error})")
+    if record.get("_path", LOG) != LOG:
+        return _other_log(record["_path"])
+    field = _FIELD.findall(str(error))[-1]
+    return _bad_field(field, record.get(field))
+
+
+def _other_log(name: object) -> OtherRecordError:
+    return OtherRecordError(f"a line of the log {shorten(name)}, not of {LOG!r}")
 
 
 def flow_of(record: Mapping[str, object], line: str) -> Flow:
@@ -190,18 +218,25 @@ def flow_of(record: Mapping[str, object], line: str) -> Flow:
     Raises:
         NoFlowError: they give no flow; says why.
     """
-    return _flow_of([*map(record.get, FIELDS)], line)
+    return _flow_of(_checked([*map(record.get, FIELDS)]), line)
 
 
-def _flow_of(cells: Sequence[object], line: str) -> Flow:
-    """The flow of a line's values, which are in the order of FIELDS and may all be text."""
+def _checked(cells: Sequence[object]) -> Values:
+    """The values of cells, which are in the order of FIELDS and may all be text."""
     try:
-        values = convert(cells, Values, strict=False)
+        return convert(cells, Cells, strict=False)
     except ValidationError as error:
-        raise _named(error, cells) from None
+        place = int(_PLACE.findall(str(error))[-1])
+        raise _bad_field(FIELDS[place], cells[place]) from None
+
+
+def _flow_of(values: Values, line: str) -> Flow:
+    """The flow of a line's values."""
     if values.proto not in PROTOCOLS:
         raise OtherRecordError(f"the protocol is {shorten(values.proto)}, and KDD's are tcp, udp and icmp")
-    sent, received, approximate = _payloads(values)
+    sent, received, approximate = values.orig_bytes, values.resp_bytes, EXACT
+    if sent is None or received is None:
+        sent, received, approximate = _payloads(values)
     started_s, duration_s = time_of("ts", values.ts), values.duration or 0.0
     check_length(started_s, duration_s)
     return Flow(
@@ -227,10 +262,7 @@ def _flow_of(cells: Sequence[object], line: str) -> Flow:
     )
 
 
-def _named(error: ValidationError, cells: Sequence[object]) -> NoFlowError:
-    """The error with the name of the field, whose place msgspec says: `Expected `int`, got `str` - at `$[3]``."""
-    place = int(_PLACE.findall(str(error))[-1])
-    field, value = FIELDS[place], cells[place]
+def _bad_field(field: str, value: object) -> NoFlowError:
     return missing(field) if value is None else bad_value(field, value, EXPECTED.get(field, "text"))
 
 
@@ -241,8 +273,6 @@ def _payloads(values: Values) -> tuple[int | None, int | None, frozenset[str]]:
     packet. The payload is then what the IP packets hold (docs/flow-records.md).
     """
     sent, received = values.orig_bytes, values.resp_bytes
-    if sent is not None and received is not None:
-        return sent, received, EXACT
     approximate = set()
     if sent is None:
         sent, is_exact = _of_packets(values, values.orig_ip_bytes, values.orig_pkts, letter="D")

@@ -12,19 +12,39 @@ connection each would be 255 steps; whole blocks count as one step each, so it i
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections import deque
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from ipaddress import ip_address
-from itertools import islice
 
-from sensor.windows.tally import DIFFERENT, subtract
+from sensor.windows.tally import DIFFERENT, ONE, REJECT_ERROR, SYN_ERROR, subtract
 
 BLOCK_HOSTS = 32
 """Largest number of hosts in a block. Near the square root of twice the window, which makes the steps fewest."""
 
-Kind = tuple[str, int]
-"""Service and counts of a connection: what the window tells apart."""
+COUNTS = (ONE, ONE + SYN_ERROR, ONE + REJECT_ERROR)
+"""The counts that a connection can have."""
+
+
+class _Kinds(dict[str, str]):
+    """The characters of each service, one for each of `COUNTS`: one character is a kind of connection.
+
+    Python counts a character in a text fast, and stores it in one or two bytes. A network has at most some 130,000
+    services, which are names and ports, so the characters do not run out.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.all: list[tuple[str, int]] = []
+        """Service and counts, by the number of the character."""
+
+    def __missing__(self, service: str) -> str:
+        first = len(self.all)
+        self.all += [(service, counts) for counts in COUNTS]
+        characters = self[service] = "".join(map(chr, range(first, len(self.all))))
+        return characters
+
+
+_KINDS = _Kinds()
+_PLACES = {counts: place for place, counts in enumerate(COUNTS)}
 
 
 class Host:
@@ -39,18 +59,19 @@ class Host:
         # Two spellings of one address are two hosts.
         self.key: tuple[int, int, str] = (parsed.version, int(parsed), address)
         self.block: Block
-        self.kinds: deque[Kind] = deque()
+        self.kinds = ""
+        """Its connections, the oldest first, as characters of `_Kinds`."""
         self._ports = ""
-        """Source ports, each as the character of that number: 510 bytes, and text counts a character fast."""
+        """Their source ports, each as the character of that number."""
         self.counts = 0
         self.services: dict[str, int] = {}
 
     def add(self, service: str, counts: int, source_port: int) -> None:
         """Add a connection; the oldest one leaves if there are too many."""
         if len(self.kinds) == self._connections:
-            self._forget(*self.kinds.popleft())
-            self._ports = self._ports[1:]
-        self.kinds.append(_shared(service, counts))
+            self._forget(*_KINDS.all[ord(self.kinds[0])])
+            self.kinds, self._ports = self.kinds[1:], self._ports[1:]
+        self.kinds += _KINDS[service][_PLACES[counts]]
         self._ports += chr(source_port)
         self.counts += counts
         before = self.services.get(service, 0)
@@ -67,12 +88,11 @@ class Host:
         return self._ports.count(chr(source_port))
 
     def last(self, number: int, service: str) -> int:
-        """The counts of one service among the host's last `number` connections."""
-        before = len(self.kinds) - number
-        if number < before:
-            counts = _counts(islice(reversed(self.kinds), number), service)
-        else:
-            counts = self.services.get(service, 0) - _counts(islice(self.kinds, before), service)
+        """The counts of one service among the host's last `number` connections, of which it has more."""
+        kinds, (without_error, syn_error, reject_error) = self.kinds[len(self.kinds) - number :], _KINDS[service]
+        counts = kinds.count(without_error) * COUNTS[0]
+        if self.counts >= SYN_ERROR:
+            counts += kinds.count(syn_error) * COUNTS[1] + kinds.count(reject_error) * COUNTS[2]
         return counts and counts + DIFFERENT
 
 
@@ -135,12 +155,11 @@ class AddressOrder:
 
     def below(self, host: Host, number: int, service: str) -> int:
         """The counts of one service among the `number` connections that lie just below a host's."""
-        at = self._block_of(host)
-        hosts = self._blocks[at].hosts
+        hosts = host.block.hosts
         counts, number = _walk(hosts[: hosts.index(host)], number, service)
-        while number and at:
-            at -= 1
-            block = self._blocks[at]
+        if not number:
+            return counts
+        for block in reversed(self._blocks[: self._block_of(host)]):
             if block.connections > number:
                 return counts + _walk(block.hosts, number, service)[0]
             counts += block.services.get(service, 0)
@@ -170,16 +189,6 @@ def _walk(hosts: Sequence[Host], number: int, service: str) -> tuple[int, int]:
             counts += found + DIFFERENT
         number -= connections
     return counts, number
-
-
-def _counts(kinds: Iterable[Kind], service: str) -> int:
-    return sum([counts for name, counts in kinds if name == service])
-
-
-@lru_cache(maxsize=65_536)
-def _shared(service: str, counts: int) -> Kind:
-    """One object for all connections of a kind: millions are held, of few kinds."""
-    return service, counts
 
 
 def _key(host: Host) -> tuple[int, int, str]:

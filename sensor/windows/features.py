@@ -11,7 +11,7 @@ from contract.errors import InputError
 from sensor.connection import REJECT_ERRORS, SYN_ERRORS, Connection
 from sensor.windows import history, recent
 from sensor.windows.explain import KeptConnections
-from sensor.windows.tally import ONE, REJECT_ERROR, SYN_ERROR, Observed
+from sensor.windows.tally import ONE, REJECT_ERROR, SYN_ERROR
 
 Columns = tuple[str | int | float, ...]
 """41 values in the order of `contract.kdd99.columns.COLUMNS`: words, whole numbers, and rates as floats."""
@@ -48,22 +48,21 @@ class FeatureExtractor:
         Raises:
             InputError: it ended before the previous one; the windows need connections in the order of their end.
         """
-        if connection.ended_s < self._now_s:
+        at_s, host, service = connection.ended_s, connection.destination, connection.service_key
+        if at_s < self._now_s:
             raise InputError(
-                f"a connection that ended in second {connection.ended_s} came after one of second {self._now_s}; "
+                f"a connection that ended in second {at_s} came after one of second {self._now_s}; "
                 f"sort the connections by their end"
             )
-        self._now_s = connection.ended_s
-        seen = Observed(
-            connection.ended_s,
-            connection.destination,
-            connection.service_key,
-            connection.source_port,
-            _COUNTS.get(connection.flag, ONE),
-        )
+        self._now_s = at_s
+        counts = _COUNTS.get(connection.flag, ONE)
         if self._kept is not None:
             self._kept.add(connection)
-        return (*connection.own_columns(), *self._recent.add(seen), *self._history.add(seen))
+        return (
+            *connection.own_columns(),
+            *self._recent.add(at_s, host, service, counts),
+            *self._history.add(host, service, counts, connection.source_port),
+        )
 
     def explain(self) -> dict[str, Sequence[Connection]]:
         """The connections that made the window columns of the last record, by the names of `explain.GROUPS`."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from sensor.windows.address_order import AddressOrder, Host
-from sensor.windows.tally import DIFFERENT, MASK, RATES, Observed, rates, spread
+from sensor.windows.tally import DIFFERENT, MASK, RATES, rates, spread
 
 WINDOW_CONNECTIONS = 255
 """Connections in the window, the current one included."""
@@ -33,9 +33,8 @@ class HostHistory:
         self._hosts: OrderedDict[str, Host] = OrderedDict()  # the host with the longest silence comes first
         self._order = AddressOrder()
 
-    def add(self, seen: Observed) -> tuple[int | float, ...]:
+    def add(self, address: str, service: str, counts: int, source_port: int) -> tuple[int | float, ...]:
         """Add the current connection and return its columns 32 to 41, whose names begin with `dst_host_`."""
-        _, address, service, source_port, counts = seen
         host = self._visit(address)
         host.add(service, counts, source_port)
         of_service = host.services[service]

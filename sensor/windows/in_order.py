@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from contract.errors import InputError
@@ -62,7 +63,7 @@ class InOrder(Generic[T]):
         self._doubtful: list[tuple[float, T]] = []
         """Records in a row that agree with each other and not with the newest one."""
 
-    def push(self, ended_s: float, item: T) -> list[tuple[float, T]]:
+    def push(self, ended_s: float, item: T) -> Sequence[tuple[float, T]]:
         """Add the next record; returns the records that are due, in order, each with its time in the windows.
 
         Raises:
@@ -78,7 +79,10 @@ class InOrder(Generic[T]):
                 self._reject_doubtful()
             self._trusted += 1
             self._hold(at_s, item)
-        return self._due(self._newest_s - self._late_s)
+        until_s = self._newest_s - self._late_s
+        if self._held and (self._held[0][0] <= until_s or len(self._held) > self._max_held):
+            return self._due(until_s)
+        return ()
 
     def idle(self, silent_s: float) -> list[tuple[float, T]]:
         """The records that are due although none came in the last `silent_s` seconds. For live sources."""

@@ -11,22 +11,11 @@ The windows hold at most 511 connections and a block of hosts 8,160, so no count
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import lru_cache
 
 ONE, SYN_ERROR, REJECT_ERROR, DIFFERENT = 1, 1 << 20, 1 << 40, 1 << 60
 """What to add for a connection, for its error, and for a key that the set did not have before."""
 MASK = (1 << 20) - 1
-
-
-class Observed(NamedTuple):
-    """What the windows need of a connection."""
-
-    at_s: float
-    host: str
-    service: str
-    source_port: int
-    counts: int
-    """ONE, plus SYN_ERROR or REJECT_ERROR if its state is one."""
 
 
 class _Rates(dict[int, list[float]]):
@@ -42,6 +31,7 @@ Rounding is slow and a connection has 14 rates, so each is rounded once. They ar
 """
 
 
+@lru_cache(maxsize=65_536)
 def rates(counts: int) -> tuple[int, float, float, float]:
     """Number of connections, and the shares of SYN errors, of rejected ones and of different keys."""
     whole = counts & MASK

@@ -11,7 +11,7 @@ from contract.kdd99.columns import COLUMNS
 from sensor.connection import Connection
 from sensor.windows.features import FeatureExtractor, csv_line
 from sensor.windows.history import HostHistory
-from sensor.windows.tally import ONE, Observed
+from sensor.windows.tally import ONE
 
 A, B, C = "10.0.0.1", "10.0.0.2", "10.0.0.3"
 
@@ -167,6 +167,6 @@ def test_the_host_that_was_silent_longest_is_forgotten_first() -> None:
     history = HostHistory(max_hosts=2)
 
     def count(host: str) -> int | float:
-        return history.add(Observed(0.0, host, "http", 1025, ONE))[0]
+        return history.add(host, "http", ONE, 1025)[0]
 
     assert [count(host) for host in (A, B, A, C, A, B)] == [1, 1, 2, 1, 3, 1]
