@@ -10,8 +10,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-
-from msgspec import Struct
+from typing import NamedTuple
 
 from sensor.connection import Connection
 from sensor.flow import Flow
@@ -23,7 +22,7 @@ MAX_ICMP_FLOWS = 100_000
 """ICMP flows whose last message is kept until the flow is over; beyond this number the oldest is forgotten."""
 
 
-class Sensed(Struct, frozen=True, gc=False):
+class Sensed(NamedTuple):
     """A flow with its columns."""
 
     flow: Flow

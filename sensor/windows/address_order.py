@@ -89,10 +89,10 @@ class Host:
 
     def last(self, number: int, service: str) -> int:
         """The counts of one service among the host's last `number` connections, of which it has more."""
-        kinds, (without_error, syn_error, reject_error) = self.kinds[len(self.kinds) - number :], _KINDS[service]
-        counts = kinds.count(without_error) * COUNTS[0]
+        kinds, characters = self.kinds[len(self.kinds) - number :], _KINDS[service]
+        counts = kinds.count(characters[0]) * COUNTS[0]
         if self.counts >= SYN_ERROR:
-            counts += kinds.count(syn_error) * COUNTS[1] + kinds.count(reject_error) * COUNTS[2]
+            counts += kinds.count(characters[1]) * COUNTS[1] + kinds.count(characters[2]) * COUNTS[2]
         return counts and counts + DIFFERENT
 
 

@@ -23,7 +23,7 @@ def test_every_record_comes_out_once_and_in_order(
     times_s: list[float], late_s: float, max_held: int, silent_after: list[int]
 ) -> None:
     """Whatever the clocks do, and also while the source is silent. No more records are held than allowed."""
-    order, given_out = InOrder[int](late_s, max_held=max_held), []
+    order, given_out = InOrder[int](late_s, max_held=max_held), list[tuple[float, int]]()
     for number, time_s in enumerate(times_s):
         given_out += order.push(time_s, number)
         assert number + 1 - len(given_out) <= max_held + 10
