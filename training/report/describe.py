@@ -34,6 +34,7 @@ def contract_of(
         features=features(parts.training, encoding),
         labels=LABELS,
         families=FAMILIES,
+        incidents_by={"dos": "target"},
         novelty_threshold=novelty_threshold,
         usual_of="normal connections",
         training={

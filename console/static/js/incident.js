@@ -7,6 +7,7 @@ import { count, duration, moment, time } from "./format.js";
 import { labels, others, verdict } from "./incidents.js";
 import * as state from "./state.js";
 import * as story from "./story.js";
+import { verdictBar } from "./verdict.js";
 
 let asked = null;
 let came = null;
@@ -67,7 +68,7 @@ function show(details) {
   byId("incident-title").textContent = `${row.family} ${way} ${row.who[1]}`;
   byId("incident-copied").textContent = "";
   byId("incident-content").replaceChildren(
-    ...[lead(row), meanings(details.meanings), timeline(details), reasons(details.reasons), around(details), events(details), reference(row)].filter((part) => part !== null),
+    ...[lead(row), verdictBar({ kind: "incident", id: row.id, done: () => open(row.id) }), meanings(details.meanings), timeline(details), reasons(details.reasons), around(details), events(details), reference(row)].filter((part) => part),
   );
   byId("incident-content").scrollTop = 0;
   byId("incident").dataset.ready = "";
