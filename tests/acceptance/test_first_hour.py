@@ -64,21 +64,35 @@ def cluster(opensearch_url: str, secured_url: str, namespace: str) -> Iterator[s
 
 @pytest.mark.opensearch
 @pytest.mark.elasticsearch
-def test_an_administrator_gives_each_part_its_key(cluster: str, namespace: str, tmp_path: Path) -> None:
+def test_an_administrator_gives_each_part_its_key_and_an_analyst_uses_one(
+    cluster: str, namespace: str, tmp_path: Path
+) -> None:
+    installation = {"ELASTICSEARCH_URL": cluster, "OVERSIGHT_NAMESPACE": namespace}
     printed = run(
         "administrator.sh",
         tmp_path,
-        ELASTICSEARCH_URL=cluster,
         ELASTICSEARCH_USERNAME="elastic",
         ELASTICSEARCH_PASSWORD=PASSWORD,
-        OVERSIGHT_NAMESPACE=namespace,
         ENRICH_PORT=str(free_port()),
         OVERSIGHT_WATCH_METRICS_BIND="127.0.0.1:0",
+        **installation,
     )
-    assert {path.parent.name for path in tmp_path.glob("keys/*/key.env")} >= {"shipper", "watcher", "console"}
+    parts = {path.parent.name for path in tmp_path.glob("keys/*/key.env")}
+    assert parts >= {"shipper", "watcher", "console", "analyst"}
     assert re.search(r"^  enriched +200$", printed, re.MULTILINE)
     assert re.search(r"^  pending +0$", printed, re.MULTILINE)
     assert PASSWORD not in printed + (tmp_path / "watch.log").read_text() + (tmp_path / "serve.log").read_text()
+    judged = run(
+        "analyst.sh",
+        tmp_path,
+        ELASTICSEARCH_API_KEY_FILE="keys/analyst/key.env",
+        CONSOLE_PORT=str(free_port()),
+        **installation,
+    )
+    assert '"signed_in":true' in judged
+    rows = (tmp_path / "verdicts.csv").read_text().splitlines()
+    assert len(rows) > 2
+    assert any(row.endswith(",normal") for row in rows)
 
 
 def test_a_data_scientist_gets_from_a_notebook_to_predictions(
