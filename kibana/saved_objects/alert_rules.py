@@ -15,9 +15,9 @@ from typing import Any
 from contract import hints
 from contract.artifact.contract import ModelContract
 from contract.documents.fields import FAILED, PENDING, STATUS
-from kibana.panels.conditions import Between, Exists, Is, Not, Where, query
+from kibana.panels.conditions import All, Between, Exists, Is, Not, Where, query
 from kibana.panels.declarations import ARRIVALS, PREDICTIONS, Source
-from kibana.panels.model_view import ALERT, SOURCE, View
+from kibana.panels.model_view import ALERT, DESTINATION, FAMILY, SOURCE, View
 
 RESCORED = Is("oversight.prediction.rescored", True)
 UNKNOWN_FLAG = "oversight.prediction.unknown"
@@ -135,7 +135,8 @@ def _alerts(view: View, fresh: Sequence[Where]) -> tuple[Rule, ...]:
 
 
 def _severe(view: View, fresh: Sequence[Where]) -> Iterator[Rule]:
-    """The rules about severe alerts: by source address, else by user or machine, else one by one.
+    """The rules about severe alerts: by target for families marked so, by source address, else by user or machine, else
+    one by one.
 
     Kibana groups by one field and leaves out documents without it, so each field has a rule of its own. A flood from
     one address is then one alert, which lasts until an hour has passed without another event.
@@ -143,7 +144,23 @@ def _severe(view: View, fresh: Sequence[Where]) -> Iterator[Rule]:
     words, who = view.words, view.who
     keys = [(SOURCE, "address")] if view.is_about_network else []
     keys.append((who.field, who.one))
-    severe = (ALERT, Between("event.severity", view.severe), *fresh)
+    severe: tuple[Where, ...] = (ALERT, Between("event.severity", view.severe), *fresh)
+    targets = tuple(sorted(view.contract.target_families)) if view.is_about_network else ()
+    if targets:
+        # a flood forges its sources: grouped by source it would be as many alerts as it has sources
+        flood = All((Is(FAMILY, targets), Exists(DESTINATION)))
+        yield Rule(
+            id="severe-attack-of-a-target",
+            name=f"{words.severe} on one target",
+            what=f"{words.severe_one} on one target was found, or many; look at them in the dashboard Triage",
+            source=PREDICTIONS,
+            where=(*severe, flood),
+            window_min=60,
+            by=DESTINATION,
+            names_events=True,
+            lasting=True,
+        )
+        severe = (*severe, Not(flood))
     lacking: list[Where] = []
     for field, one in keys:
         yield Rule(

@@ -67,6 +67,13 @@ def failed(minutes_ago: float, kind: str = "pipeline_error") -> dict[str, Any]:
     return {"@timestamp": at(0), "event": event, "oversight": {"status": "failed"}}
 
 
+def forged(minutes_ago: float, number: int) -> dict[str, Any]:
+    """An alert of a flood of one target, with a source of its own."""
+    document = verdict(minutes_ago, severity=73, source=f"10.7.{number // 250}.{number % 250}")
+    document["oversight"]["prediction"]["family"] = "dos"
+    return {**document, "destination": {"ip": "10.0.0.9"}}
+
+
 Documents = Callable[[], list[dict[str, Any]]]
 """Built when the case runs, because their times are relative to now."""
 Case = tuple[str, str, Documents, dict[str, float]]
@@ -77,6 +84,14 @@ CASES: list[Case] = [
         lambda: [verdict(1, severity=73, source="10.0.0.7") for _ in range(190)],
         {"10.0.0.7": 190},
     ),
+    (
+        "severe-attack-of-a-target",
+        "a flood with forged sources is one alert",
+        lambda: [forged(1, number) for number in range(300)],
+        {"10.0.0.9": 300},
+    ),
+    ("severe-attack-of-a-target", "no flood", lambda: [verdict(1, severity=73, source="10.0.0.7")], {}),
+    ("severe-attack", "a flood with forged sources", lambda: [forged(1, number) for number in range(300)], {}),
     (
         "severe-attack",
         "two addresses of one user",
