@@ -46,7 +46,9 @@ from oversight.client.cluster import client
 from training.data.records import Records
 
 PAIRS = 9
-PAGE, PAGES, SINGLES = 1_000, 60, 20_000
+PAGE, PAGES = 1_000, 60
+SINGLES = 80_000
+"""Enough for all pairs: a document that comes again is answered from a cache, and the caches differ."""
 LATE = 99
 """The percentile of the latency to compare."""
 KINDS = ("watcher", "pages", "single", "memory")
@@ -193,11 +195,31 @@ def watcher_lines(plan: Plan, url: str) -> None:
     line(f"watcher, {name}: memory of the watcher, MB", memory_mb, ".1f")
 
 
+class Feed:
+    """Requests for one server. Each measurement continues after those of the one before.
+
+    Args:
+        requests: sent in turn; after the last one it starts again.
+    """
+
+    def __init__(self, requests: Sequence[bytes]) -> None:
+        self._requests = requests
+        self._place = 0
+
+    def rest(self) -> Sequence[bytes]:
+        """All requests, those that were not sent yet first."""
+        return [*self._requests[self._place :], *self._requests[: self._place]]
+
+    def sent(self, number: int) -> None:
+        """Note how many of them were sent."""
+        self._place = (self._place + number) % len(self._requests)
+
+
 def page_lines(plan: Plan, servers: Servers) -> None:
     """Print documents a second for full pages."""
     for mix, what in (("normal", "normal rows"), ("attacks", "attacks with reasons")):
         requests = bodies(plan, mix, pages=PAGES, size=PAGE)
-        rates, cpu_ms = rates_of(plan, servers, requests, connections=2)
+        rates, cpu_ms = rates_of(plan, servers, [Feed(requests), Feed(requests)], connections=2)
         line(f"pages of {PAGE:,}, {what}: documents/s", [(here * PAGE, there * PAGE) for here, there in rates])
         line(f"pages of {PAGE:,}, {what}: processor time, ms a page", cpu_ms, ".1f")
 
@@ -205,13 +227,16 @@ def page_lines(plan: Plan, servers: Servers) -> None:
 def single_lines(plan: Plan, servers: Servers) -> None:
     """Print rate and latency of requests of one document."""
     requests = bodies(plan, "distinct", pages=SINGLES, size=1)
-    rates, cpu_ms = rates_of(plan, servers, requests, connections=2)
+    feeds = [Feed(requests), Feed(requests)]
+    rates, cpu_ms = rates_of(plan, servers, feeds, connections=2)
     line("single documents: requests/s", rates)
     line("single documents: processor time, ms a request", cpu_ms, ".2f")
     half = min(min(pair) for pair in rates) / 2
 
     def late_ms(which: int) -> float:
-        latency_s = paced(servers[which], requests, per_s=half, seconds=2 * plan.seconds, connections=32)
+        feed = feeds[which]
+        latency_s = paced(servers[which], feed.rest(), per_s=half, seconds=2 * plan.seconds, connections=32)
+        feed.sent(len(latency_s))
         return float(np.percentile(latency_s, LATE)) * 1e3
 
     line(f"single documents: p{LATE} at {half:,.0f} requests/s, ms", in_pairs(plan, late_ms), ".2f")
@@ -239,20 +264,13 @@ def bodies(plan: Plan, mix: str, *, pages: int, size: int) -> list[bytes]:
     return [request("/v1/enrich", body) for body in traffic(plan.records, mix, contract, pages=pages, size=size).bodies]
 
 
-def rates_of(
-    plan: Plan, servers: Servers, requests: Sequence[bytes], *, connections: int
-) -> tuple[list[Pair], list[Pair]]:
-    """Requests a second, and milliseconds of processor time for each.
-
-    Each pair continues with the requests after those of the pair before.
-    """
-    places = [0, 0]
+def rates_of(plan: Plan, servers: Servers, feeds: Sequence[Feed], *, connections: int) -> tuple[list[Pair], list[Pair]]:
+    """Requests a second, and milliseconds of processor time for each."""
 
     def measure(which: int) -> Pair:
-        ordered = [*requests[places[which] :], *requests[: places[which]]]
         before_s = servers[which].cpu_s()
-        found = closed(servers[which], ordered, seconds=plan.seconds, connections=connections)
-        places[which] = (places[which] + found.requests) % len(requests)
+        found = closed(servers[which], feeds[which].rest(), seconds=plan.seconds, connections=connections)
+        feeds[which].sent(found.requests)
         return found.per_s, (servers[which].cpu_s() - before_s) / found.requests * 1e3
 
     for which in (0, 1):  # warm up

@@ -301,7 +301,10 @@ def _floats(columns: Sequence[tuple[Any, ...]], n: int) -> NDArray[np.float64]:
 
 def _texts(columns: Sequence[tuple[Any, ...]], n: int) -> NDArray[np.object_]:
     """As `_floats`, for texts."""
-    return np.array(list(map(_alone, chain.from_iterable(columns))), np.object_).reshape(len(columns), n).T
+    texts = list(chain.from_iterable(columns))
+    if tuple in map(type, texts):
+        texts = list(map(_alone, texts))
+    return np.array(texts, np.object_).reshape(len(columns), n).T
 
 
 def _alone(value: Any) -> Any:
