@@ -41,5 +41,13 @@ def test_any_id_is_one_argument(doc_id: str) -> None:
     assert ("--" in words) == doc_id.startswith("-")
 
 
+def test_an_id_of_ship_is_shortened() -> None:
+    """`oversight verdict` takes the first digits."""
+    assert "verdict 0123456789ab true_positive" in verdict_command(
+        "oversight", Indices("default"), "0123456789abcdef" * 4
+    )
+    assert "0123456789abcdef true" in verdict_command("oversight", Indices("default"), "0123456789abcdef")
+
+
 def test_an_id_that_would_deceive_is_spelled_out() -> None:
     assert "\\u202e" in verdict_command("oversight", Indices("default"), "a\u202eb")
