@@ -31,7 +31,7 @@ from watcher.verdicts.undo import Before
 
 
 def ours(es: Elasticsearch, index: str, verdict: str) -> int:
-    """The console's way, with all that an undo needs."""
+    """The console's way, with everything that an undo needs."""
     before, stop = Before(), threading.Event()
     with Point(es, index, enriched(), stop=stop) as point:
         tally = judge_point(point, Verdict(verdict, "ann"), labels=None, stop=stop, hooks=Hooks(wrote=before.add))

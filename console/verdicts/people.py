@@ -24,6 +24,7 @@ from common import atomic_file
 from common.changed_files import ChangedFiles
 from common.settings.shared import OversightSettings
 from console.web.settings import ConsoleSettings
+from contract import hints
 from contract.errors import InputError, SettingsError, shorten
 
 log = logging.getLogger(__name__)
@@ -94,10 +95,10 @@ def read_people(path: Path, *, setting: str) -> Mapping[str, str]:
         _check_rights(path, setting)
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError:
-        raise SettingsError(f"{setting}={path} is not UTF-8 text; {_ADD}") from None
+        raise SettingsError(f"{setting}={path} is not UTF-8 text; {_how_to_add()}") from None
     except OSError as error:
         raise SettingsError(
-            f"{setting}={path} cannot be read ({(error.strerror or str(error)).lower()}); {_ADD}"
+            f"{setting}={path} cannot be read ({(error.strerror or str(error)).lower()}); {_how_to_add()}"
         ) from None
     people: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
@@ -106,16 +107,17 @@ def read_people(path: Path, *, setting: str) -> Mapping[str, str]:
             continue
         found = _LINE.fullmatch(text)
         if found is None:
-            raise SettingsError(f"{setting}={path}: line {number} is not `NAME sha256:HASH`; {_ADD}")
+            raise SettingsError(f"{setting}={path}: line {number} is not `NAME sha256:HASH`; {_how_to_add()}")
         if found[1] in people or found[2] in people.values():
             raise SettingsError(f"{setting}={path}: line {number} repeats a name or a token; remove one of the lines")
         people[found[1]] = found[2]
     if not people:
-        raise SettingsError(f"{setting}={path} has no person; {_ADD}")
+        raise SettingsError(f"{setting}={path} has no person; {_how_to_add()}")
     return people
 
 
-_ADD = "`oversight console --add-person NAME` adds a line and makes the file"
+def _how_to_add() -> str:
+    return f"{hints.run('console --add-person NAME')} adds a line and makes the file"
 
 
 def _check_rights(path: Path, setting: str) -> None:

@@ -30,7 +30,7 @@ class Session:
     """Who is signed in."""
 
     name: str
-    """The person; empty: somebody with the console's token."""
+    """The person; empty: someone with the console's token."""
     id: str
     expiry_s: int
 
@@ -67,7 +67,7 @@ class Sessions:
         return Session(name, session_id, int(expiry))
 
     def cookie(self, name: str = "", *, now_s: float) -> str:
-        """Return the cookie of a new session of a person, or of somebody with the console's token."""
+        """Return the cookie of a new session of a person, or of someone with the console's token."""
         head = f"{name}.{secrets.token_hex(8)}.{int(now_s) + LASTS_S}"
         return f"{head}.{_signature(self._key_of(name) or b'', head)}"
 

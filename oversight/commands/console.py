@@ -13,6 +13,7 @@ from common.own_program import own_program
 from common.settings.connections import ElasticsearchSettings
 from common.settings.shared import OversightSettings
 from console.web.settings import ConsoleSettings
+from contract import hints
 from contract.errors import SettingsError
 from oversight.config.logs import setup
 from oversight.config.settings import load, load_installation, option_of
@@ -109,7 +110,7 @@ def _analyst(settings: ConsoleSettings, elasticsearch: ElasticsearchSettings) ->
     if key is None:
         raise SettingsError(
             f"{settings.variable('analyst_key_file')}={file} contains no API key; name `analyst/key.env` of "
-            "`oversight provision --keys`"
+            f"{hints.run('provision --keys FOLDER')}"
         )
     only_key = {"api_key": SecretStr(key), "username": None, "password": None}
     return elasticsearch.model_copy(update=only_key)

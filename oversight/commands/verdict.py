@@ -1,4 +1,4 @@
-"""`oversight verdict`: records an analyst's verdict on one prediction, on several, or on all that a query matches."""
+"""`oversight verdict`: records an analyst's verdict on one prediction, on several, or on those that a query matches."""
 
 from __future__ import annotations
 

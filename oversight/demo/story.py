@@ -85,7 +85,7 @@ def unknown_event(es: Elasticsearch, stream: str) -> Hit | None:
 
 
 def unknown_in_words(event: Hit, threshold: float) -> str:
-    """Explain an unknown event to somebody who sees the first one."""
+    """Explain an unknown event to someone who sees the first one."""
     source = event["_source"]
     prediction = source["oversight"]["prediction"]
     ends = [source.get(end, {}).get("ip", "unknown address") for end in ("source", "destination")]

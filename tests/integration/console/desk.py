@@ -28,7 +28,7 @@ class Answer:
 
 @dataclass
 class Person:
-    """Somebody who may have signed in."""
+    """Someone who may have signed in."""
 
     url: str
     token: str
@@ -105,7 +105,7 @@ class Desk:
     tokens: dict[str, str]
 
     def person(self, name: str) -> Person:
-        """Somebody who has just signed in."""
+        """Someone who has just signed in."""
         return Person(self.console.url, self.tokens[name]).sign_in()
 
     def lines(self, action: str) -> list[dict[str, Any]]:
