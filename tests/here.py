@@ -5,13 +5,25 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from oversight.cli import main
+from tests.acceptance.commands import Terminal
+
+
+class TerminalHere(Terminal):
+    """A user's terminal whose commands run in the test process, with the terminal's settings as their environment."""
+
+    def type(self, *words: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run `oversight WORDS` to its end."""
+        with patch.dict(os.environ, {**self.environment, **more}, clear=True):
+            return oversight_here(*words, cwd=self.folder)
 
 
 def oversight_here(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

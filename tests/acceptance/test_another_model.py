@@ -15,6 +15,7 @@ from keras import layers
 
 from contract.documents.fields import stream_name
 from tests.acceptance.commands import Terminal
+from tests.here import oversight_here
 from tests.integration.converter.conftest import KERAS_ARRAY
 from tests.servers import enrich_service
 
@@ -67,9 +68,8 @@ def rivers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str
     save_model(folder / "mine.keras")
     (folder / "contract.json").write_text(json.dumps(CONTRACT), encoding="utf-8")
     model = folder / "model.onnx"
-    done = Terminal(folder, {}).type(
-        "convert", "--model", "mine.keras", "--contract", "contract.json", "--output", model
-    )
+    words = ("--model", "mine.keras", "--contract", "contract.json", "--output", model)
+    done = oversight_here("convert", *words, cwd=folder)
     assert done.returncode == 0, done.stderr
     with enrich_service(model) as url:
         yield model, url

@@ -21,7 +21,9 @@ from tests.acceptance.commands import Terminal
 from tests.servers import enrich_service
 
 pytestmark = pytest.mark.data
-ROWS = 30
+ROWS = 18
+SHIFTED = ROWS // 6
+"""Rows of one file that have a date in place of the label."""
 
 
 def _rows(shared_data: Path) -> list[list[str]]:
@@ -65,9 +67,8 @@ def _files(folder: Path, rows: list[list[str]]) -> Iterator[tuple[Path, int]]:
     yield write("nsl-kdd.arff", arff + table([], [[*row[:-1][::-1], row[-1]] for row in rows])[1:])
     objects = [dict(zip(names, row, strict=True)) for row in rows]
     yield write("array.json", json.dumps(objects, indent=2))
-    yield write(
-        "shifted.csv", table([], [row if at % 6 else [*row[:-1], "2024-05-01"] for at, row in enumerate(rows)])[1:], 5
-    )
+    shifted = [row if at % 6 else [*row[:-1], "2024-05-01"] for at, row in enumerate(rows)]
+    yield write("shifted.csv", table([], shifted)[1:], SHIFTED)
     yield write("blank.csv", "\n \n".join(plain.splitlines()) + "\n1,2,3\n", 1)
 
 
@@ -118,7 +119,7 @@ def test_a_row_gets_the_same_prediction_in_each_format_and_the_dry_run_is_right(
     assert [one["id"] for one in documents["further.csv"]] == [f"a-{at}" for at in range(ROWS)]
     assert documents["backwards.csv"][0]["event"]["original"] == ",".join(rows[0][::-1])
     assert documents["packed.csv.gz"][0]["observer"]["name"] == "packed"
-    assert report["number_labels"] == 5
+    assert report["number_labels"] == SHIFTED
     assert terminal.json("ship", *files)["stored"] == 0
 
 

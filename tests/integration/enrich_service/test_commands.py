@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -14,13 +13,12 @@ from contract.artifact.proof import proof_in_words
 from contract.kdd99.columns import COLUMNS
 from contract.shipped_models import shipped_path
 from enrich_service.model.model_file import read
-from tests import warm
 from tests.artifacts import TURBINE, write_model
+from tests.here import TerminalHere
 
 
 def oversight(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("OVERSIGHT_")}
-    return warm.run(*words, env={**clean, **environment}, cwd=Path.cwd())
+    return TerminalHere(Path.cwd(), environment).type(*words)
 
 
 def test_the_model_as_json_is_complete(turbine_model: Path) -> None:

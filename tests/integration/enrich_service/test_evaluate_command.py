@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.commands import Terminal
+from tests.here import TerminalHere
 
 HEADER = "temperature_c,mode,vibration_mm_s,truth\n"
 GOOD = "61.5,steady,1.2,healthy\n125,steady,1.5,overheating\n130,off,1.5,overheating\n60,steady,25,bearing_wear\n"
@@ -15,7 +16,7 @@ GOOD = "61.5,steady,1.2,healthy\n125,steady,1.5,overheating\n130,off,1.5,overhea
 @pytest.fixture
 def terminal(tmp_path: Path, turbine_model: Path) -> Terminal:
     (tmp_path / "rows.csv").write_text(HEADER + GOOD + "64,steady,1,overheating\nx,off,1,healthy\n")
-    return Terminal(tmp_path, {"OVERSIGHT_MODEL": str(turbine_model)})
+    return TerminalHere(tmp_path, {"OVERSIGHT_MODEL": str(turbine_model)})
 
 
 def test_a_model_of_any_data_is_compared_with_guessing(terminal: Terminal) -> None:

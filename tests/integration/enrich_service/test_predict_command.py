@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.commands import Terminal
+from tests.here import TerminalHere
 
 ROWS = "temperature_c,mode,vibration_mm_s\n61.5,steady,1.2\n125,steady,1.5\nx,steady,1\n60,steady\n-30,off,0.1\n"
 LABELS = ["healthy", "overheating", "", "", "unknown"]
@@ -20,7 +21,7 @@ LABELS = ["healthy", "overheating", "", "", "unknown"]
 @pytest.fixture
 def terminal(tmp_path: Path, turbine_model: Path) -> Terminal:
     (tmp_path / "rows.csv").write_text(ROWS)
-    return Terminal(tmp_path, {"OVERSIGHT_MODEL": str(turbine_model)})
+    return TerminalHere(tmp_path, {"OVERSIGHT_MODEL": str(turbine_model)})
 
 
 def rows_of(text: str) -> list[dict[str, str]]:
