@@ -58,32 +58,37 @@ class Level:
         return type(self.empty)
 
 
-def source_level(contract: ModelContract, *, without: Collection[str] = (), order: Sequence[str] = ()) -> Level:
+def source_level(
+    contract: ModelContract, *, without: Collection[str] = (), order: Sequence[str] = (), exact: bool = False
+) -> Level:
     """The level of whole documents.
 
     Args:
         contract: the features.
         without: names of features that are read in another way.
         order: document fields in the order in which the struct has them; others follow, in the contract's order.
+        exact: accept only the nested spelling, and no other field. Such a struct has half as many places.
     """
     rank = {field: place for place, field in enumerate(order)}
     numeric, categorical = (enumerate(features) for features in (contract.numeric, contract.categorical))
     columns = {feature.name: column for column, feature in (*numeric, *categorical)}
     features = [feature for feature in contract.features if feature.name not in without]
     features.sort(key=lambda feature: rank.get(feature.field, len(rank)))
-    return _level(tuple((feature.kind, columns[feature.name], feature.field) for feature in features), {})
+    return _level(tuple((feature.kind, columns[feature.name], feature.field) for feature in features), {}, exact)
 
 
-def _level(features: _Features, made: dict[_Features, Level]) -> Level:
+def _level(features: _Features, made: dict[_Features, Level], exact: bool) -> Level:
     """The level of these features; `made` has those that exist already, since parts of a field come several times."""
     if features in made:
         return made[features]
     below: dict[str, list[tuple[str, int, str]]] = {}
     for kind, column, rest in features:
-        for cut in (place for place, letter in enumerate(rest) if letter == "."):
+        cuts = [place for place, letter in enumerate(rest) if letter == "."]
+        for cut in cuts[:1] if exact else cuts:
             below.setdefault(rest[:cut], []).append((kind, column, rest[cut + 1 :]))
-    levels = {name: _level(tuple(features_below), made) for name, features_below in below.items()}
-    places: list[tuple[str, Any, Any]] = [(rest, *_TYPES[kind]) for kind, _, rest in features]
+    levels = {name: _level(tuple(features_below), made, exact) for name, features_below in below.items()}
+    own = tuple(feature for feature in features if not exact or "." not in feature[2])
+    places: list[tuple[str, Any, Any]] = [(rest, *_TYPES[kind]) for kind, _, rest in own]
     places += [(name, level.type, level.empty) for name, level in levels.items()]
     struct = msgspec.defstruct(
         "Source",
@@ -91,8 +96,9 @@ def _level(features: _Features, made: dict[_Features, Level]) -> Level:
         rename={f"field_{number}": place[0] for number, place in enumerate(places)},
         frozen=True,
         gc=False,
+        forbid_unknown_fields=exact,
     )
-    numbers, words = _columns(features, "float"), _columns(features, "string")
+    numbers, words = _columns(own, "float"), _columns(own, "string")
     made[features] = Level(
         struct(), tuple(numbers), tuple(numbers.values()), tuple(words), tuple(words.values()), tuple(levels.values())
     )

@@ -3,8 +3,8 @@
     document, JSON ──▶ the type of `contract.sources` ──▶ the values of the page as columns ──▶ rows
                          └─ refused, or a value missing, twice, too large ──▶ field by field ──▶ a row, or DocumentError
 
-A type reads documents fast whose fields have its order. Usually all documents of a client have the same order, so a
-page is read with the type for the order of its first document.
+A type reads documents fast whose fields have its order, and faster if they are nested and no others. Usually all
+documents of a client are alike, so a page is read with the type for its first document.
 
 The type accepts JSON numbers and texts. `contract.values` is the rule for everything else. It also reads the features
 that are taken from a date, booleans, and words that may be numbers, in every document.
@@ -89,7 +89,8 @@ class FeatureReader:
             self._type = self._type_for(sources[0])
         chosen = self._type  # once: another thread may replace it
         typed = list(map(chosen.read, sources))
-        values.add(chosen.level, [chosen.level.empty if each is None else each for each in typed])
+        for level in chosen.levels:
+            values.add(level, [each if type(each) is level.type else level.empty for each in typed])
         read = np.array([each is not None for each in typed], np.bool_)
         if self._others:
             for position in np.flatnonzero(read).tolist():
@@ -115,17 +116,22 @@ class FeatureReader:
             return self._type
         known = frozenset(self._type.order)
         order = [path for path in paths if path in known]
-        found = next((each for each in (self._type, *self._types) if each.has(order)), None)
+        found = next((each for each in self._types if each.has(order)), None)
         if found is None and len(self._types) < ORDERS:
             found = self._type_in(order)
             self._types.append(found)
-        return found or self._type
+        return found.beginning_with(source) if found else self._type
 
     def _type_in(self, order: Sequence[str]) -> _Type:
         """A type with the fields in an order; those that the order lacks follow."""
-        level = source_level(self.contract, without={feature.name for _, feature in self._others}, order=order)
+        without = {feature.name for _, feature in self._others}
         every = tuple(dict.fromkeys((*order, *self.contract.fields)))
-        return _Type(every, level, msgspec.json.Decoder(level.type).decode)
+
+        def made(wider: _Type | None, *, exact: bool) -> _Type:
+            level = source_level(self.contract, without=without, order=order, exact=exact)
+            return _Type(every, level, msgspec.json.Decoder(level.type).decode, wider)
+
+        return made(made(None, exact=False), exact=True)
 
     def _read_others(self, values: _Values, position: int, source: bytes) -> bool:
         """Read the features that the type does not read; False if one is missing or wrong."""
@@ -163,18 +169,33 @@ class _Type:
     """All document fields of the contract."""
     level: Level
     decode: Callable[[bytes], msgspec.Struct]
+    wider: _Type | None
+    """Reads the documents that this type refuses, because they have another spelling or other fields."""
 
     def has(self, order: Sequence[str]) -> bool:
         """Whether these fields have the type's order; some may be absent."""
         rest = iter(self.order)
         return all(field in rest for field in order)
 
+    def beginning_with(self, source: bytes) -> _Type:
+        """The type for a page with this first document: the wider one if this one refuses the document."""
+        try:
+            self.decode(source)
+        except (msgspec.DecodeError, RecursionError):
+            return self.wider or self
+        return self
+
+    @property
+    def levels(self) -> list[Level]:
+        """The levels of this type and of the wider one."""
+        return [self.level, *(self.wider.levels if self.wider else [])]
+
     def read(self, source: bytes) -> msgspec.Struct | None:
         """The fields of a document with JSON numbers and texts only; None for any other."""
         try:
             return self.decode(source)
         except (msgspec.DecodeError, RecursionError):
-            return None
+            return self.wider.read(source) if self.wider else None
 
 
 class _Gaps:

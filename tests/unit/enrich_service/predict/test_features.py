@@ -114,6 +114,21 @@ def test_every_spelling_gives_the_same_row(source: dict[str, Any]) -> None:
     assert rows.categorical.tolist() == expected.categorical.tolist()
 
 
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_a_page_may_mix_spellings_whatever_its_first_document_has(first: int) -> None:
+    """The page's type fits its first document; the others get the same rows and errors as alone."""
+    dotted: dict[str, Any] = {
+        "turbine.temperature_c": 62.5,
+        "turbine.vibration_mm_s": 1.5,
+        "turbine.state.mode": "idle",
+    }
+    twice = {**document(), "turbine.temperature_c": 1.0}
+    kinds = [document(), dotted, {**document(mode="idle"), "other": {"a": 1}}, twice, document(mode=None)]
+    rows = read(*(kinds[first:] + kinds[:first]) * FOLLOWED)
+    assert len(rows.index) == 3 * FOLLOWED
+    assert len(rows.errors) == 2 * FOLLOWED
+
+
 @pytest.mark.parametrize(
     ("value", "number"),
     [
