@@ -1,17 +1,20 @@
-# One image for all our parts: `serve`, `watch`, `provision`, ... are commands of one program.
+# One program for all parts: `serve`, `watch`, `provision`, ... are its commands. Two images:
 #
-#   build   the locked packages and the program, into /opt/venv
-#   (last)  /opt/venv and the scripts of docker/, for a user without privileges
+#   serve     every command but `console`, which needs the library of its charts
+#   console   every command
 #
-# docs/docker.md says how to use it; a test runs these steps in a clean folder.
-FROM python:3.11.15-slim-bookworm AS build
+#   docker build --target serve -t oversight .
+#
+# docs/docker.md says how to use them, and what to do behind a proxy. No step needs BuildKit.
+ARG BASE_IMAGE=python:3.11.15-slim-bookworm
 
+FROM ${BASE_IMAGE} AS packages
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /opt/source
 
 RUN python3 -m venv /opt/venv
-COPY requirements/image.txt requirements/image.txt
-RUN /opt/venv/bin/python -m pip install --require-hashes -r requirements/image.txt
+COPY requirements/serve.txt requirements/serve.txt
+RUN /opt/venv/bin/python -m pip install --require-hashes -r requirements/serve.txt
 
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY contract contract
@@ -28,7 +31,10 @@ COPY oversight oversight
 COPY models models
 RUN /opt/venv/bin/python -m pip install --no-deps --no-build-isolation .
 
-FROM python:3.11.15-slim-bookworm
+FROM packages AS installed
+RUN /opt/venv/bin/python -m pip uninstall --yes setuptools pip
+
+FROM ${BASE_IMAGE} AS serve
 
 ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/state OVERSIGHT_STATE=/state \
     PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 MALLOC_ARENA_MAX=1 \
@@ -39,12 +45,21 @@ ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/state 
 RUN useradd --system --uid 10001 --gid 0 --no-create-home --home-dir /state oversight \
  && install -d -o oversight -g root -m 750 /state /logs \
     /certs /certs/authority /certs/public /certs/elasticsearch /certs/kibana /certs/enrich /certs/console \
-    /keys /keys/shipper /keys/watcher /keys/dashboards /keys/console
+    /keys /keys/shipper /keys/watcher /keys/dashboards /keys/console /keys/analyst
 
-COPY --from=build /opt/venv /opt/venv
+COPY --from=installed /opt/venv /opt/venv
 COPY docker /opt/docker
 
 USER 10001:0
 WORKDIR /state
 ENTRYPOINT ["oversight"]
 CMD ["--help"]
+
+FROM packages AS charts
+COPY requirements/image.txt requirements/image.txt
+RUN /opt/venv/bin/python -m pip install --require-hashes -r requirements/image.txt
+# Only what `serve` lacks, so that both images share all other layers.
+RUN cd /opt/venv && mkdir /opt/charts && cp -a --parents lib/python3*/site-packages/vl_convert* /opt/charts
+
+FROM serve AS console
+COPY --from=charts /opt/charts /opt/venv

@@ -11,10 +11,10 @@ RESOLVE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-find-links --custom-compile-command "make lock"
 LOCK := $(RESOLVE) pyproject.toml --group build
 
-.PHONY: help demo install env test check bounds format golden screens lock bench faults soak audit sbom site clean venv venv-demo
+.PHONY: help demo install pins env test test-docker check bounds format golden screens lock bench faults soak audit sbom site clean venv venv-demo
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 demo: venv-demo ## run the demo on this machine; with ARGS=--exit it ends by itself
 	@$(BIN)/oversight demo $(ARGS)
@@ -23,6 +23,9 @@ install: ## install for serving and the console, without engine and TensorFlow, 
 	@test -e $(VENV)/.dev -o -e $(VENV)/.demo || $(MAKE) --silent --no-print-directory $(VENV)/.image
 	@echo "installed: $(BIN)/oversight --help"
 	@echo "dashboards: $(BIN)/oversight console, then http://127.0.0.1:8602"
+
+pins: ## pull the images of docker-compose.yml and write their digests to .env
+	@docker/pins.sh .env
 
 env: ## write random secrets for docker-compose.yml to .env (0600); existing ones stay
 	@docker/env.sh .env
@@ -37,6 +40,10 @@ check: venv ## run the checks that a change must pass: format, lint, types, impo
 	$(BIN)/lint-imports
 	$(BIN)/vulture
 	$(BIN)/python -m docs.generate --check
+
+test-docker: venv ## run the tests of the images and of docker-compose.yml, with a Docker engine (as root it starts one)
+	$(BIN)/python -m tests.docker.tools
+	$(BIN)/python -m pytest tests/docker -m docker -p no:randomly $(ARGS)
 
 bounds: venv ## run the unit tests with the lowest allowed versions, and on the newest CPython of this machine
 	@.ci/bounds $(ARGS)

@@ -11,7 +11,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
-_VARIABLE = re.compile(r"\$(?:\$|\{(?P<name>\w+)(?:(?P<how>:[-?])(?P<rest>[^}]*))?\})")
+_VARIABLE = re.compile(r"\$(?:\$|\{(?P<name>\w+)(?:(?P<how>:[-?])(?P<rest>(?:[^{}]|\$\{[^{}]*\})*))?\})")
 
 Service = dict[str, Any]
 
@@ -36,20 +36,21 @@ def _filled(value: Any, variables: Mapping[str, str]) -> Any:
     return _VARIABLE.sub(lambda match: _value(match, variables), value) if isinstance(value, str) else value
 
 
-def _value(match: re.Match[str], variables: Mapping[str, str]) -> str:
+def _value(match: re.Match[str], variables: Mapping[str, str]) -> Any:
     if match["name"] is None:
         return "$"
     given = variables.get(match["name"], "")
     if not given and match["how"] == ":?":
         raise KeyError(match["name"])
-    return given or (match["rest"] or "")
+    return given or _filled(match["rest"] or "", variables)
 
 
-def variables() -> Iterator[tuple[str, str, str]]:
+def variables(text: str = TEXT) -> Iterator[tuple[str, str, str]]:
     """Yield every variable of the file: name, `:?` or `:-` or nothing, and its default or message."""
-    for match in _VARIABLE.finditer(TEXT):
+    for match in _VARIABLE.finditer(text):
         if match["name"] is not None:
             yield match["name"], match["how"] or "", match["rest"] or ""
+            yield from variables(match["rest"] or "")
 
 
 def mounts(service: Service) -> dict[str, tuple[str, bool]]:

@@ -58,27 +58,31 @@ settings.load_profile("oversight")
 
 
 def pytest_report_header() -> list[str]:
-    """Show which shared data and engines this run can use."""
+    """Show which shared data and engines this run can use, and which tests it leaves out."""
     given = [engine for engine in given_engines.ENGINES if given_engines.address(engine)]
     real = f"{', '.join(given)} given; others: " if given else ""
     real += why_no_real_engine() or "available"
-    return [f"shared data: {SHARED if SHARED.is_dir() else 'absent'}", f"real engines: {real}"]
+    return [
+        f"shared data: {SHARED if SHARED.is_dir() else 'absent'}",
+        f"real engines: {real}",
+        "containers: only `make test-docker` runs these tests; they need the memory and ports of a whole stack",
+    ]
 
 
-def newest_java() -> int:
-    """Return the major version of this machine's newest JDK; 0 without one."""
-    versions = [0]
+def newest_jdk() -> tuple[int, Path]:
+    """Return the major version and the folder of this machine's newest JDK; version 0 without one."""
+    found = [(0, Path())]
     for release in Path("/usr/lib/jvm").glob("*/release"):
         match = re.search(r'^JAVA_VERSION="(\d+)', release.read_text(encoding="utf-8"), re.MULTILINE)
-        versions += [int(match[1])] if match else []
-    return max(versions)
+        found += [(int(match[1]), release.parent)] if match else []
+    return max(found)
 
 
 def why_no_real_engine() -> str:
     """Return why the real engines cannot be started here; empty if they can."""
     if not (REAL_ENGINE / "start.sh").is_file():
         return f"no real engine at {REAL_ENGINE}"
-    if newest_java() < JAVA_NEEDED:
+    if newest_jdk()[0] < JAVA_NEEDED:
         return f"no JDK of {JAVA_NEEDED} or newer under /usr/lib/jvm"
     return ""
 

@@ -352,7 +352,13 @@ def file_of(content_type: str, body: bytes) -> tuple[str, bytes]:
 @contextmanager
 def fake_kibana(*, certificate: Path | None = None, **state: Any) -> Iterator[FakeKibana]:
     """Run the server on a free port. With a certificate (and its key beside it, `.key`) it speaks TLS."""
-    kibana = FakeKibana(**state)
+    with serving(FakeKibana(**state), ("127.0.0.1", 0), certificate) as kibana:
+        yield kibana
+
+
+@contextmanager
+def serving(kibana: FakeKibana, address: tuple[str, int], certificate: Path | None) -> Iterator[FakeKibana]:
+    """Run a server with this state on an address."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -380,13 +386,13 @@ def fake_kibana(*, certificate: Path | None = None, **state: Any) -> Iterator[Fa
 
     for method in ("GET", "POST", "PUT", "DELETE"):
         setattr(Handler, f"do_{method}", Handler._any)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer(address, Handler) as server:
         if certificate is not None:
             tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             tls.load_cert_chain(certificate, certificate.with_suffix(".key"))
             server.socket = tls.wrap_socket(server.socket, server_side=True)
         scheme = "http" if certificate is None else "https"
-        kibana.url = f"{scheme}://127.0.0.1:{server.server_address[1]}"
+        kibana.url = f"{scheme}://{address[0]}:{server.server_address[1]}"
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield kibana
         server.shutdown()

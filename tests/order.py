@@ -1,4 +1,8 @@
-"""Orders long test files first: pytest-xdist assigns whole files, and a long file that starts last delays the run."""
+"""Orders long test files first: pytest-xdist assigns whole files, and a long file that starts last delays the run.
+
+Leaves out the tests of containers unless `-m` names them: a stack needs fixed ports and the machine's memory for
+itself.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,6 @@ LONG = (
     "tests/faults/test_many.py",
     "tests/integration/docker/test_transport.py",
     "tests/acceptance/test_columns.py",
-    "tests/integration/docker/test_image.py",
     "tests/faults/test_large.py",
     "tests/faults/test_connections.py",
     "tests/acceptance/test_missing_columns.py",
@@ -39,7 +42,16 @@ LONG = (
 """By measured time, the longest first. `--no-loadscope-reorder` keeps pytest-xdist from reordering the files."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests of containers, and sort the others."""
+    if "docker" not in config.option.markexpr:
+        left_out = [item for item in items if item.get_closest_marker("docker")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+    sort(items)
+
+
+def sort(items: list[pytest.Item]) -> None:
     """Sort the files of LONG first. Other files, and the tests of a file, stay in pytest-randomly's order."""
     position = {file: number for number, file in enumerate(LONG)}
     items.sort(key=lambda item: position.get(item.nodeid.partition("::")[0], len(LONG)))

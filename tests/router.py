@@ -3,7 +3,8 @@
     /_security/...  ──▶ Elasticsearch with security (without pipelines here)
     anything else   ──▶ an engine with pipelines (without security)
 
-The router answers nothing itself. Only the first engine can show what a key is not allowed to do.
+Only the first engine can show what a key is not allowed to do. The router itself answers nothing; with
+`sign_in=True` it passes a request on to the second engine only if the first one accepts the password or key in it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import contextlib
 import ssl
 import threading
 from collections.abc import Iterator
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -27,11 +29,15 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     engine: str
     secured: str
+    sign_in: bool
     pool: urllib3.PoolManager
 
     def _pass_on(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)) or None
         secured = self.path.startswith("/_security/")
+        if self.sign_in and not secured and (refusal := self._refusal()) is not None:
+            self._reply(refusal)
+            return
         headers = {
             name: value
             for name, value in self.headers.items()
@@ -44,6 +50,15 @@ class _Handler(BaseHTTPRequestHandler):
             headers=headers,
             retries=False,
         )
+        self._reply(answer)
+
+    def _refusal(self) -> urllib3.BaseHTTPResponse | None:
+        """Return what the first engine answers to the sender's password or key, if it does not accept it."""
+        given = {name: value for name, value in self.headers.items() if name.lower() == "authorization"}
+        answer = self.pool.request("GET", f"{self.secured}/_security/_authenticate", headers=given, retries=False)
+        return None if answer.status == HTTPStatus.OK else answer
+
+    def _reply(self, answer: urllib3.BaseHTTPResponse) -> None:
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             if name.lower() not in DROPPED:
@@ -60,17 +75,26 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def routed(engine: str, secured: str, *, certificates: Path | None = None) -> Iterator[str]:
+def routed(
+    engine: str,
+    secured: str,
+    *,
+    certificates: Path | None = None,
+    address: tuple[str, int] = ("127.0.0.1", 0),
+    sign_in: bool = False,
+) -> Iterator[str]:
     """Yield one address for both engines.
 
     Args:
         engine: address of the engine with pipelines.
         secured: address of the engine with security.
         certificates: folder with tls.crt and tls.key; if set, the router speaks TLS.
+        address: host and port to listen on.
+        sign_in: whether requests to the engine with pipelines need a password or key too.
     """
     with urllib3.PoolManager(maxsize=16) as pool:
-        handler = type("Handler", (_Handler,), {"engine": engine, "secured": secured, "pool": pool})
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        parts = {"engine": engine, "secured": secured, "sign_in": sign_in, "pool": pool}
+        server = ThreadingHTTPServer(address, type("Handler", (_Handler,), parts))
         server.daemon_threads = True
         if certificates is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -79,7 +103,7 @@ def routed(engine: str, secured: str, *, certificates: Path | None = None) -> It
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:
-            yield f"{'http' if certificates is None else 'https'}://127.0.0.1:{server.server_port}"
+            yield f"{'http' if certificates is None else 'https'}://{address[0]}:{server.server_port}"
         finally:
             server.shutdown()
             thread.join()

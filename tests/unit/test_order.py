@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
 from tests.conftest import ROOT
-from tests.order import LONG, pytest_collection_modifyitems
+from tests.order import LONG, sort
 
 
 @dataclass
@@ -22,5 +26,15 @@ def test_every_long_file_exists() -> None:
 def test_long_files_come_first_and_the_others_stay_in_order() -> None:
     names = ["a.py::z", f"{LONG[1]}::b", "a.py::y", f"{LONG[0]}::c", f"{LONG[1]}::a"]
     items: list[Any] = [Item(name) for name in names]
-    pytest_collection_modifyitems(items)
+    sort(items)
     assert [item.nodeid for item in items] == [names[3], names[1], names[4], names[0], names[2]]
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [((), pytest.ExitCode.NO_TESTS_COLLECTED), (("-m", "docker"), pytest.ExitCode.OK)]
+)
+def test_only_a_run_that_names_the_mark_has_the_tests_of_containers(words: tuple[str, ...], code: int) -> None:
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", *words, "tests/docker"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stdout
+    assert ("deselected" in done.stdout) == (not words)

@@ -79,7 +79,7 @@ def test_no_installation_for_serving_has_the_embedded_engine() -> None:
         text = (ROOT / name).read_text(encoding="utf-8")
         assert not re.search(rf"{engine}|embedded|demo\.txt|dev\.txt", text), name
     installs = re.findall(r"requirements/(\w+)\.txt", (ROOT / "Dockerfile").read_text(encoding="utf-8"))
-    assert set(installs) == {"image"}
+    assert set(installs) == {"serve", "image"}
     users = {
         path.relative_to(ROOT).as_posix()
         for folder in {path.parent for path in ROOT.glob("*/__init__.py")} - {ROOT / "tests", ROOT / "benchmarks"}
