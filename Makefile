@@ -43,7 +43,7 @@ check: venv ## run the checks that a change must pass: format, lint, types, impo
 
 test-docker: venv ## run the tests of the images and of docker-compose.yml, with a Docker engine (as root it starts one)
 	$(BIN)/python -m tests.docker.tools
-	$(BIN)/python -m pytest tests/docker -m docker -p no:randomly $(ARGS)
+	$(BIN)/python -m pytest tests/docker -m docker -p no:randomly --timeout=1200 $(ARGS)
 
 bounds: venv ## run the unit tests with the lowest allowed versions, and on the newest CPython of this machine
 	@.ci/bounds $(ARGS)
