@@ -58,7 +58,7 @@ def test_only_the_console_has_the_library_of_its_charts_and_it_adds_nothing_else
 
 @EACH
 def test_the_steps_of_an_image_hold_nothing_of_the_machine_that_built_it(built: Engine, image: str) -> None:
-    """The base image has this machine's authorities and index; nothing of them is in a step of ours."""
+    """The base image has this machine's authorities and index; our steps hold nothing of them."""
     steps = built.run("history", "--no-trunc", "--format", "{{.CreatedBy}}", image).stdout
     assert "COPY" in steps
     assert not [word for word in ("PIP_", "index-url", "proxy", str(ROOT)) if word in steps]
