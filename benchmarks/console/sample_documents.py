@@ -95,6 +95,7 @@ def _document(row: Record, happened: datetime, chance: random.Random, *, late: b
             "duration": int(float(row.columns[0]) * 1e9),
         },
         "user": {"id": row.user},
+        "host": {"name": f"gate-{row.user[0]}"},
         "observer": {"name": f"sensor-{row.user[0]}"},
         "source": {**_side(*row.addresses[:2]), "bytes": int(float(row.columns[4]))},
         "destination": {**_side(*row.addresses[2:]), "bytes": int(float(row.columns[5]))},

@@ -51,7 +51,9 @@ def board(view: View) -> Dashboard:
         Column(field=LABEL, title="Label", width=130),
         *view.holding,
         Column(field=FAMILY, title="Family", width=90),
+        Column(field="event.risk_score", title="Risk", width=50),
         view.certainty,
+        Column(field=VERDICT, title="Verdict", width=90, optional=True),
         Column(field="error.message", title="Error"),
         Column(field="event.original", title="Raw line"),
     )
@@ -61,6 +63,7 @@ def board(view: View) -> Dashboard:
         description="All events by arrival time, newest first",
         columns=columns,
         source=ARRIVALS,
+        turns_pages=True,
     )
     return Dashboard(
         id="events",

@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from elastic_transport import TransportError
-from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
+from elasticsearch import ApiError, Elasticsearch, NotFoundError, UnsupportedProductError
 
 from common.elastic.datasets import read_datasets
 from common.elastic.response_limit import MIB, ResponseTooLargeError, within
@@ -25,6 +26,15 @@ FAULTS = (ApiError, TransportError, UnsupportedProductError)
 PAGE_BYTES = 16 * MIB
 """Largest response of Elasticsearch for one page."""
 TOO_LARGE = "response_too_large"
+POINT_LASTS = "5m"
+"""How long Elasticsearch keeps a point in time after its last search."""
+SOURCE_WITHOUT_RAW_LINE = {"excludes": ["event.original"]}
+
+
+class PointLapsedError(EngineUnavailableError):
+    """A point in time is gone: nobody used it for a while, or the node that held it stopped."""
+
+    code = "point_lapsed"
 
 
 class Engine:
@@ -76,6 +86,48 @@ class Engine:
             return [{"status": 413, "error": {"type": TOO_LARGE, "reason": str(error)}}]
         return self.msearch([(index, {**body, "size": size // 2})])
 
+    def open_point(self, index: str) -> str | None:
+        """Open a point in time, which keeps the documents as they are now; None if there is no such index.
+
+        Raises:
+            EngineUnavailableError: Elasticsearch does not respond, or refuses.
+        """
+        try:
+            return str(self._ready().open_point_in_time(index=index, keep_alive=POINT_LASTS)["id"])
+        except NotFoundError:
+            return None
+        except FAULTS as error:
+            raise EngineUnavailableError(self._explain(error)) from None
+
+    def close_point(self, point: str) -> None:
+        """Close a point in time. If that fails, Elasticsearch closes it later by itself."""
+        with contextlib.suppress(*FAULTS, OversightError):
+            self._ready().close_point_in_time(id=point)
+
+    def search_point(self, point: str, body: dict[str, Any], *, limit_bytes: int) -> tuple[SearchResponse, int]:
+        """Search a point in time. Return the response and its size, which is smaller than wanted if it is too large.
+
+        Raises:
+            PointLapsedError: the point in time is gone.
+            EngineUnavailableError: Elasticsearch does not respond, or some shards do not.
+        """
+        size = int(body["size"])
+        try:
+            with within(limit_bytes):
+                found = self._ready().search(**body, pit={"id": point, "keep_alive": POINT_LASTS})
+        except NotFoundError:
+            raise PointLapsedError("the list has lapsed, because nobody turned its pages for a while") from None
+        except ResponseTooLargeError:
+            return self.search_point(point, _smaller(body, size), limit_bytes=limit_bytes)
+        except FAULTS as error:
+            raise EngineUnavailableError(self._explain(error)) from None
+        if found["_shards"].get("failed"):
+            raise EngineUnavailableError(
+                f"{found['_shards']['failed']} of {found['_shards']['total']} shards did not respond, so events would "
+                "be missing; look at the cluster's health"
+            )
+        return found.body, size
+
     def missing(self, index: str, fields: Iterable[str]) -> frozenset[str]:
         """Return the fields that no mapping of an index has; empty if that cannot be read."""
         wanted = frozenset(fields)
@@ -103,6 +155,13 @@ class Engine:
                     request_timeout=self._timeout_s, max_retries=1, retry_on_status=(), retry_on_timeout=False
                 )
             return self._client
+
+
+def _smaller(body: dict[str, Any], size: int) -> dict[str, Any]:
+    """Return the search with half as many documents; of a single document, with less of it."""
+    if size > 1:
+        return {**body, "size": size // 2}
+    return {**body, "source": SOURCE_WITHOUT_RAW_LINE if body.get("source") != SOURCE_WITHOUT_RAW_LINE else False}
 
 
 def lacks_percentiles(answer: SearchResponse) -> bool:

@@ -31,6 +31,9 @@ from console.events import listing as events
 from console.events.story import story
 from console.events.verdict_command import verdict_command
 from console.finding.errors import QueryLineError
+from console.finding.pivots import pivots
+from console.finding.routes import Routes
+from console.finding.rows import without_list
 from console.incidents import routes as incidents
 from console.incidents.board import INCIDENTS
 from console.incidents.data import Desk
@@ -131,6 +134,7 @@ class Console:
         ):
             app.add_url_rule(path, endpoint=path, view_func=view, methods=["GET"])
         incidents.install(app, self._desk, answer)
+        Routes(self._engine, self._models, self._indices, answer).register(app)
         app.register_error_handler(AccessError, _refused)
         app.register_error_handler(EngineUnavailableError, lambda error: fail(503, error.code, str(error)))
         app.register_error_handler(QueryLineError, _wrong_line)
@@ -193,7 +197,8 @@ class Console:
             raise AccessError(404, "not_found", f"there is no page {name[:60]!r}")
         wanted = asked(request.args, board, shown.fields)
         now_ms = time.time_ns() // 1_000_000
-        found = page(self._engine, board, wanted, indices=self._indices, colours=shown.boards.colours, now_ms=now_ms)
+        listed = without_list(board)
+        found = page(self._engine, listed, wanted, indices=self._indices, colours=shown.boards.colours, now_ms=now_ms)
         if board.id == OPERATIONS:
             found["datasets"] = self._datasets()
         if board.id == INCIDENTS:
@@ -227,8 +232,12 @@ class Console:
             raise AccessError(404, "not_found", "this event no longer exists; reload the list")
         shown = self._models.now
         details = story(hit, shown.contract, shown.boards.colours)
-        command = verdict_command(self._program, self._indices, doc_id)
-        return answer(details | {"command": command, "seen": seen_in(hit["_source"])})
+        more = {
+            "command": verdict_command(self._program, self._indices, doc_id),
+            "pivots": pivots(hit.get("_source") or {}, shown.contract),
+            "seen": seen_in(hit["_source"]),
+        }
+        return answer(details | more)
 
     def login(self) -> Response:
         """Set the cookie of a session. The checks before this route have verified the token."""

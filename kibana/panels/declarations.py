@@ -178,6 +178,8 @@ class SavedSearch:
     order_by: str | None = None
     """The field to sort by. None: the time, newest first."""
     ascending: bool = False
+    turns_pages: bool = False
+    """The console's list turns pages, sorts by any column and can be exported."""
 
     @property
     def order(self) -> tuple[str, Literal["asc", "desc"]]:

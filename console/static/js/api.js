@@ -1,9 +1,10 @@
 // Requests to the console's own routes. Every failure is a `RequestFailed` with a one-line message for the user.
 
 export class RequestFailed extends Error {
-  constructor(status, message) {
+  constructor(status, message, position = null) {
     super(message);
     this.status = status;
+    this.position = position; // the wrong character of a query line
   }
 }
 
@@ -31,6 +32,8 @@ async function send(path, options) {
   } catch {
     throw new RequestFailed(response.status, `The console responded with ${response.status} instead of figures. The page tries again.`);
   }
-  if (!response.ok) throw new RequestFailed(response.status, data.error?.message ?? `The console responded with ${response.status}.`);
+  if (!response.ok) {
+    throw new RequestFailed(response.status, data.error?.message ?? `The console responded with ${response.status}.`, data.error?.position ?? null);
+  }
   return data;
 }

@@ -26,3 +26,13 @@ function copyBySelection(text) {
   focused?.focus();
   if (!done) throw new Error("refused");
 }
+
+/** Return a button that copies a text. */
+export function copyButton(title, text) {
+  const button = make("button", { type: "button", class: "copy", text: title });
+  button.addEventListener("click", async () => {
+    button.textContent = (await copy(text, title.replace(/^Copy /, ""))) ? "Copied" : "Not allowed";
+    setTimeout(() => (button.textContent = title), 1500);
+  });
+  return button;
+}

@@ -10,7 +10,7 @@ let ends = null;
 export function start() {
   byId("filters").addEventListener("submit", (event) => {
     event.preventDefault();
-    apply();
+    if (event.submitter?.id === "apply") apply();
   });
   byId("range").addEventListener("change", (event) => choose(event.target.value));
   byId("clear").addEventListener("click", () => state.clear(controls));
@@ -64,7 +64,7 @@ function show() {
     if (!Number.isNaN(end.getTime())) byId("to").value = local(end.getTime());
   }
   controls.forEach(showPills);
-  byId("clear").hidden = controls.every((control) => !state.picked(control).length);
+  byId("clear").hidden = !state.line() && controls.every((control) => !state.picked(control).length);
   document.querySelectorAll("nav [data-page]").forEach((link) => {
     link.setAttribute("href", state.elsewhere(new URL(link.href).pathname));
   });

@@ -6,9 +6,13 @@ import * as filters from "./filters.js";
 import { count } from "./format.js";
 import * as header from "./header.js";
 import * as incidents from "./incidents.js";
+import * as keys from "./keys.js";
+import * as list from "./list.js";
 import { signIn } from "./login.js";
 import * as panels from "./panels.js";
 import * as people from "./people.js";
+import * as queryLine from "./query_line.js";
+import * as saved from "./saved.js";
 import * as state from "./state.js";
 import * as story from "./story.js";
 import * as theme from "./theme.js";
@@ -22,6 +26,7 @@ let live = true;
 let timer = null;
 let asking = null;
 let down = false;
+let wrong = false; // the filters are not valid
 
 /** Fetch the current figures and show them. */
 async function refresh({ spoken = false } = {}) {
@@ -29,13 +34,14 @@ async function refresh({ spoken = false } = {}) {
   const mine = (asking = Symbol("request"));
   document.body.dataset.asking = "";
   try {
-    const answer = await get(`/api/pages/${state.page}?${state.query()}`);
+    const [answer, listed] = await Promise.all([get(`/api/pages/${state.page}?${state.query()}`), list.load()]);
     if (asking !== mine) return;
     recovered();
+    queryLine.right();
     header.show(answer);
     filters.offer(answer.choices, answer.range);
     incidents.show(answer.incidents, answer.range, filters.any());
-    await panels.show(answer.panels, story.open);
+    await panels.show([...answer.panels, ...listed], story.open);
     if (spoken) say(`Updated: ${count(answer.header.total)} events stored, ${count(answer.header.pending)} pending, ${count(answer.header.failed)} failed.`);
     document.body.dataset.ready = "";
   } catch (problem) {
@@ -49,16 +55,18 @@ async function refresh({ spoken = false } = {}) {
 }
 
 function recovered() {
-  if (!down) return;
-  down = false;
+  if (!down && !wrong) return;
+  if (down) say("Elasticsearch responds again.");
+  down = wrong = false;
   header.hide();
-  say("Elasticsearch responds again.");
 }
 
 function fell(problem) {
   if (problem.status === undefined) throw problem; // a bug in this page: let the browser log it
   down = problem.status !== 400;
-  header.tell("down", problem.message);
+  wrong = !down;
+  if (problem.position !== null) queryLine.wrong(problem);
+  else header.tell("down", problem.message);
   document.querySelectorAll(".panel").forEach((panel) => panel.setAttribute("aria-busy", "false"));
 }
 
@@ -87,11 +95,16 @@ function start() {
   if (people.on) people.load().catch(fell);
   theme.start(() => panels.redraw(story.open));
   filters.start();
+  keys.start();
+  queryLine.start();
+  saved.start();
   incidents.start();
+  list.start();
   story.start();
   panels.startSwitches(story.open);
   byId("live").addEventListener("click", () => setLive(!live));
   state.onChange(() => refresh({ spoken: true }));
+  document.addEventListener("figures", () => refresh());
   document.addEventListener("visibilitychange", () => (document.hidden || !live ? schedule() : refresh()));
   let settling = null;
   let width = innerWidth;

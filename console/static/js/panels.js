@@ -2,6 +2,7 @@
 
 import * as charts from "./charts.js";
 import { make, withCode } from "./dom.js";
+import * as list from "./list.js";
 import * as state from "./state.js";
 import { dataTable, documentTable } from "./tables.js";
 
@@ -41,6 +42,7 @@ async function showPanel(panel, open) {
   if (panel.state === "error") replace(body, make("p", { class: "problem", text: panel.problem }));
   else if (panel.state === "empty") replace(body, emptiness(panel));
   else if (panel.value !== undefined) replace(body, number(element, panel));
+  else if (panel.list) list.draw(body, panel, title, open);
   else if (panel.table?.opens !== undefined) documentTable(body, panel.table, title, open);
   else if (panel.spec && !asTable.has(panel.id)) await chart(body, panel);
   else replace(body, dataTable(panel.table, title, picker(panel)));

@@ -1,6 +1,7 @@
 // The state of the page is in its URL, so that users can reload, bookmark and share it.
 //
-//   ?from=now-24h&to=now&user=alpha&family=dos&event=INDEX/ID&incident=ID&after=200
+//   ?from=now-24h&to=now&user=alpha&family=dos&q=count > 3&event=INDEX/ID
+//   of incidents: &incident=ID&after=200     of the list: &sort=event.risk_score:desc&page=2&list=KEY
 
 const body = document.body.dataset;
 
@@ -22,6 +23,11 @@ export const to = () => read().get("to") || usual.to;
 export const picked = (control) => read().getAll(control);
 export const event = () => read().get("event");
 export const incident = () => read().get("incident");
+export const line = () => read().get("q") ?? "";
+export const sort = () => read().get("sort") ?? "";
+export const listPage = () => Number(read().get("page")) || 1;
+
+const PLACE = ["page", "list", "after"]; // a page of the list belongs to these filters and this order
 
 export function setRange(start, end) {
   write((now) => {
@@ -45,7 +51,36 @@ export function unpick(control, value) {
 }
 
 export function clear(controls) {
-  write((now) => controls.forEach((control) => now.delete(control)));
+  write((now) => [...controls, "q"].forEach((control) => now.delete(control)));
+}
+
+export function setLine(text) {
+  write((now) => set(now, "q", text));
+}
+
+export function setSort(order) {
+  write((now) => set(now, "sort", order));
+}
+
+/** Turn to a page of the list; `key` is the list's, or empty. */
+export function turn(page, key) {
+  write((now) => {
+    set(now, "page", page > 1 ? String(page) : "");
+    set(now, "list", page > 1 ? key : "");
+  }, true);
+}
+
+/** Put the page that the console sent into the URL, without another request. */
+export function settle(page, key) {
+  const now = read();
+  set(now, "page", page > 1 ? String(page) : "");
+  set(now, "list", page > 1 ? key : "");
+  history.replaceState(null, "", address(now));
+}
+
+function set(now, name, value) {
+  if (value) now.set(name, value);
+  else now.delete(name);
 }
 
 /** Put the open event, or none, into the URL, without another request for figures. */
@@ -72,23 +107,32 @@ export function setAfter(machines) {
 
 /** Return the query of a request for figures. */
 export function query() {
+  return without("event", "incident", "sort", "page", "list");
+}
+
+/** Return the query of a request for a page of the list. */
+export const listQuery = () => without("event", "incident");
+
+/** Return the query of a search: everything except the place in the list and the open event. */
+export const search = () => without("event", "incident", ...PLACE);
+
+function without(...names) {
   const now = read();
-  ["event", "incident"].forEach((name) => now.delete(name));
+  names.forEach((name) => now.delete(name));
   return now.toString();
 }
 
 /** Return the URL of another page with the same time range and filters, and one more filter. */
 export function elsewhere(path, control = null, value = null) {
-  const now = read();
-  ["event", "incident", "after"].forEach((name) => now.delete(name));
+  const now = new URLSearchParams(without("event", "incident", "sort", ...PLACE));
   if (control !== null && !now.getAll(control).includes(value)) now.append(control, value);
   const rest = now.toString();
   return rest ? `${path}?${rest}` : path;
 }
 
-function write(change) {
+function write(change, turns = false) {
   const now = read();
-  now.delete("after");
+  if (!turns) PLACE.forEach((name) => now.delete(name));
   change(now);
   history.pushState(null, "", address(now));
   listeners.forEach((listener) => listener());

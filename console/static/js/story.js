@@ -1,8 +1,11 @@
 // The details of one event, in a dialog. Escape closes it, and the focus returns to where it was.
 
 import { get } from "./api.js";
+import { copyButton } from "./copy.js";
 import { byId, make } from "./dom.js";
 import { moment, percent } from "./format.js";
+import * as keys from "./keys.js";
+import { pivots } from "./pivots.js";
 import * as state from "./state.js";
 import { verdictBar } from "./verdict.js";
 
@@ -11,6 +14,10 @@ let came = null;
 
 export function start() {
   const dialog = byId("story");
+  byId("story-before").addEventListener("click", () => step(-1));
+  byId("story-after").addEventListener("click", () => step(1));
+  keys.register("j", "Next event", () => dialog.open && step(1));
+  keys.register("k", "Previous event", () => dialog.open && step(-1));
   byId("story-close").addEventListener("click", () => dialog.close());
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   dialog.addEventListener("close", closed);
@@ -21,11 +28,31 @@ export function start() {
   }
 }
 
-/** Open the event with this index and id. */
-export async function open(index, id) {
+/** The row of the open event, in the list that it was opened from. */
+function row() {
+  return came === null ? null : ([...document.querySelectorAll("tr[data-key]")].find((one) => one.dataset.key === came) ?? null);
+}
+
+function neighbour(by) {
+  return (by > 0 ? row()?.nextElementSibling : row()?.previousElementSibling) ?? null;
+}
+
+/** Open the next event of the list (1), or the previous one (-1). */
+function step(by) {
+  const next = neighbour(by);
+  if (next === null) return true;
+  const [index, id] = JSON.parse(next.dataset.key);
+  open(index, id, next.dataset.key);
+  return true;
+}
+
+/** Open the event with this index and id; `from` is the key of its row. */
+export async function open(index, id, from = document.activeElement?.closest("tr")?.dataset.key ?? null) {
   const dialog = byId("story");
   const mine = (asked = Symbol("event"));
-  came = document.activeElement?.closest("tr")?.dataset.key ?? null;
+  came = from;
+  byId("story-before").disabled = neighbour(-1) === null;
+  byId("story-after").disabled = neighbour(1) === null;
   byId("story-title").textContent = "Event";
   byId("story-content").replaceChildren(make("p", { class: "waiting", text: "…" }));
   if (!dialog.open) dialog.showModal();
@@ -53,9 +80,7 @@ async function reload({ index, id }) {
 function closed() {
   asked = null;
   state.setEvent(null);
-  if (came === null) return;
-  const row = [...document.querySelectorAll("tr[data-key]")].find((one) => one.dataset.key === came);
-  row?.querySelector("button")?.focus();
+  row()?.querySelector("button")?.focus();
 }
 
 function show(details) {
@@ -65,7 +90,7 @@ function show(details) {
   byId("story-title").textContent = [what, details.who[1], machines].filter((part) => part).join(" · ");
   byId("story-content").replaceChildren(
     ...[
-      lead(details), failure(details.failure), likelihood(details), reasons(details), attack(details.attack), feedback(details), raw(details),
+      lead(details), handling(details), failure(details.failure), likelihood(details), reasons(details), attack(details.attack), feedback(details), raw(details),
       features(details), facts(details), source(details),
     ].filter((part) => part !== null),
   );
@@ -102,6 +127,16 @@ function lead(details) {
     ["Severity", verdict.severity === null ? null : `${verdict.severity_word} (${verdict.severity})`],
   ];
   return make("section", { class: "lead" }, make("p", { class: "badges" }, ...marks), pairs([details.who, ...details.machines, ...numbers, ...times, ["Model", model(details.model)]]));
+}
+
+/** Copying, and the ways to related events. */
+function handling(details) {
+  const copies = [
+    copyButton("Copy id", details.id), copyButton("Copy link", location.href),
+    ...details.machines.map(([name, address]) => copyButton(`Copy ${name.toLowerCase()}`, address)),
+    details.raw === null ? null : copyButton("Copy raw line", details.raw),
+  ];
+  return section("Related events", ...[pivots(details.pivots)].filter((one) => one !== null), make("p", { class: "copies" }, ...copies.filter((one) => one !== null)));
 }
 
 function model(values) {

@@ -45,29 +45,30 @@ export function documentTable(container, table, caption, open) {
   container.replaceChildren(frame(table, caption, rows));
 }
 
-function documentRow(table, row, key, open) {
+export function documentRow(table, row, key, open, lead = null) {
   const [when, ...cells] = row.cells;
-  const show = () => open(row.index, row.id);
+  const show = () => open(row.index, row.id, key);
   const first = table.opens
     ? make("button", { type: "button", class: "open", text: moment(when), "aria-haspopup": "dialog", onclick: show })
     : document.createTextNode(moment(when));
   const tr = make(
     "tr", { "data-key": key, class: table.opens ? "opens" : null },
+    lead,
     make("th", { scope: "row", class: "time" }, first),
     ...cells.map((cell, position) => documentCell(table.columns[position + 1], cell)),
   );
-  if (table.opens) tr.addEventListener("click", (event) => event.target.closest("button") || String(getSelection()) || show());
+  if (table.opens) tr.addEventListener("click", (event) => event.target.closest("button, label") || String(getSelection()) || show());
   return tr;
 }
 
 function documentCell(column, cell) {
   const text = column.kind === "time" ? moment(cell) : cell;
   const kind = column.field === "event.original" ? "raw" : column.kind === "time" ? "time" : null;
-  return make("td", { text, dir: "auto", class: kind, title: text.length > 40 ? text : null });
+  return make("td", { text, dir: "auto", class: kind, "data-field": column.field, title: text.length > 40 ? text : null });
 }
 
 /** Set the rows of a table body, and touch only what differs. */
-function sync(body, rows) {
+export function sync(body, rows) {
   const wanted = new Set(rows);
   [...body.children].filter((row) => !wanted.has(row)).forEach((row) => row.remove());
   rows.forEach((row, position) => {
@@ -77,7 +78,7 @@ function sync(body, rows) {
 
 function frame(table, caption, rows) {
   const heads = table.columns.map((column) => {
-    const head = make("th", { scope: "col", class: column.kind, text: column.title });
+    const head = make("th", { scope: "col", class: column.kind, text: column.title, "data-field": column.field });
     if (column.width) head.style.minWidth = `${column.width}px`;
     return head;
   });
