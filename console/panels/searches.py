@@ -93,7 +93,7 @@ class Engine:
             EngineUnavailableError: Elasticsearch does not respond, or refuses.
         """
         try:
-            return str(self._ready().open_point_in_time(index=index, keep_alive=POINT_LASTS)["id"])
+            return str(self.client().open_point_in_time(index=index, keep_alive=POINT_LASTS)["id"])
         except NotFoundError:
             return None
         except FAULTS as error:
@@ -102,7 +102,7 @@ class Engine:
     def close_point(self, point: str) -> None:
         """Close a point in time. If that fails, Elasticsearch closes it later by itself."""
         with contextlib.suppress(*FAULTS, OversightError):
-            self._ready().close_point_in_time(id=point)
+            self.client().close_point_in_time(id=point)
 
     def search_point(self, point: str, body: dict[str, Any], *, limit_bytes: int) -> tuple[SearchResponse, int]:
         """Search a point in time. Return the response and its size, which is smaller than wanted if it is too large.
@@ -114,7 +114,7 @@ class Engine:
         size = int(body["size"])
         try:
             with within(limit_bytes):
-                found = self._ready().search(**body, pit={"id": point, "keep_alive": POINT_LASTS})
+                found = self.client().search(**body, pit={"id": point, "keep_alive": POINT_LASTS})
         except NotFoundError:
             raise PointLapsedError("the list has lapsed, because nobody turned its pages for a while") from None
         except ResponseTooLargeError:

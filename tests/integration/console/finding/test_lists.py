@@ -220,9 +220,10 @@ class _Moving(Engine):
     def __init__(self, address: list[str]) -> None:
         super().__init__(lambda: Elasticsearch(address[0]), str, timeout_s=WAIT_S)
 
-    def _ready(self) -> Elasticsearch:
+    def client(self) -> Elasticsearch:
+        """A new client each time."""
         self._client = None
-        return super()._ready()
+        return super().client()
 
 
 @pytest.mark.parametrize("text", ["event.original:asc", "nofield:asc", "user.id", "user.id:up", ":", "user.id:asc:asc"])
