@@ -17,19 +17,46 @@ from contract.documents.paths import lookup_clear
 
 Tree = Any
 Test = Callable[[Any], bool]
-KEYWORDS = ("user.id", "oversight.prediction.label", "oversight.prediction.family", "network.protocol", "host.name",
-            "oversight.prediction.reasons", "kdd99.flag")  # fmt: skip
-WORD_FIELDS = ("oversight.prediction.label", "oversight.prediction.labels", "oversight.prediction.family", "user.id",
-               "host.name", "network.protocol", "oversight.prediction.reasons")  # fmt: skip
-SHORT = {"user.id": "user", "oversight.prediction.label": "label", "event.severity": "severity",
-         "event.risk_score": "risk", "source.ip": "source", "@timestamp": "happened"}  # fmt: skip
+KEYWORDS = (
+    "user.id",
+    "oversight.prediction.label",
+    "oversight.prediction.family",
+    "network.protocol",
+    "host.name",
+    "oversight.prediction.reasons",
+    "kdd99.flag",
+)
+WORD_FIELDS = (
+    "oversight.prediction.label",
+    "oversight.prediction.labels",
+    "oversight.prediction.family",
+    "user.id",
+    "host.name",
+    "network.protocol",
+    "oversight.prediction.reasons",
+)
+SHORT = {
+    "user.id": "user",
+    "oversight.prediction.label": "label",
+    "event.severity": "severity",
+    "event.risk_score": "risk",
+    "source.ip": "source",
+    "@timestamp": "happened",
+}
 TEXTS = ("alpha", "Alpha", "beta gamma", "a*b", "a?b", "back\\slash", 'quo"te', "é", "(x)", "and", "dos", "x:y", "")
 NUMBERS = (0, 1, 21, 47, 73, 99, 5.5, -3, 100.25, 0.1)
 ADDRESSES = ("10.0.0.1", "10.0.3.7", "10.9.0.1", "192.168.0.1", "fe80::1", "2001:db8::7")
 NETWORKS = ("10.0.0.0/8", "10.0.0.0/16", "10.0.0.1", "fe80::/10", "192.168.0.*", "10.*", "::ffff:10.0.0.0/104")
 DATES = ("2026-11-01", "2026-11-02T03:04", "2026-11-02T03:04:05", "2026-11-02T03:04:05.678Z")
-TIMES = ("2026-11-01T00:00:00Z", "2026-11-01T23:59:59.999Z", "2026-11-02T00:00:00Z", "2026-11-02T03:04:00Z",
-         "2026-11-02T03:04:05.678Z", "2026-11-02T03:04:59Z", "2026-11-03T00:00:00Z")  # fmt: skip
+TIMES = (
+    "2026-11-01T00:00:00Z",
+    "2026-11-01T23:59:59.999Z",
+    "2026-11-02T00:00:00Z",
+    "2026-11-02T03:04:00Z",
+    "2026-11-02T03:04:05.678Z",
+    "2026-11-02T03:04:59Z",
+    "2026-11-03T00:00:00Z",
+)
 UNIT_MS = (86_400_000, 60_000, 1_000, 1)
 SIGNS = ("<", "<=", ">", ">=")
 ORDER: dict[str, Callable[[Any, Any], bool]] = {
@@ -110,8 +137,10 @@ def _date() -> st.SearchStrategy[Tree]:
 def ms(text: str) -> int:
     """A date in milliseconds since 1970; UTC without an offset."""
     found = datetime.fromisoformat(text)
-    return round((found if found.tzinfo else datetime.fromisoformat(f"{text}Z" if "T" in text else f"{text}T00:00Z"))
-                 .timestamp() * 1000)  # fmt: skip
+    return round(
+        (found if found.tzinfo else datetime.fromisoformat(f"{text}Z" if "T" in text else f"{text}T00:00Z")).timestamp()
+        * 1000
+    )
 
 
 def float32(number: float) -> float:

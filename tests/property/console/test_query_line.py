@@ -17,10 +17,37 @@ from tests.unit.console.panel_samples import NOW_MS, contract
 FIELDS = Fields(contract())
 NAMES = [one["name"] for one in FIELDS.listed()]
 PIECES = st.sampled_from(
-    [*NAMES, *":<>=()*\"\\'?", "<=", ">=", " ", "  ", "\t", "and", "OR", "not", "now-24h", "2026-01-31T08:00Z",
-     "10.0.0.0/8", "fe80::1", "::ffff:1.2.3.4/99", "1e999", "-0", "9" * 400, "true", "high", "event.original",
-     "\u202e", "\x00", "\ud800", "é", "<script>", "10.*", "1.2.3.*"]
-) | st.text(max_size=8)  # fmt: skip
+    [
+        *NAMES,
+        *":<>=()*\"\\'?",
+        "<=",
+        ">=",
+        " ",
+        "  ",
+        "\t",
+        "and",
+        "OR",
+        "not",
+        "now-24h",
+        "2026-01-31T08:00Z",
+        "10.0.0.0/8",
+        "fe80::1",
+        "::ffff:1.2.3.4/99",
+        "1e999",
+        "-0",
+        "9" * 400,
+        "true",
+        "high",
+        "event.original",
+        "\u202e",
+        "\x00",
+        "\ud800",
+        "é",
+        "<script>",
+        "10.*",
+        "1.2.3.*",
+    ]
+) | st.text(max_size=8)
 LINES = st.text(max_size=60) | st.lists(PIECES, max_size=14).map("".join) | st.lists(PIECES, max_size=14).map(" ".join)
 
 
