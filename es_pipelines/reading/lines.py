@@ -31,6 +31,8 @@ class Line(NamedTuple):
     """Where the next line begins, in bytes."""
     terminated: bool = True
     """False for a last line without a line end (yet)."""
+    too_long: bool = False
+    """True for a line above the limit; its content is dropped."""
 
 
 class Lines:
@@ -38,11 +40,12 @@ class Lines:
 
     Args:
         offset: position of the first byte in the file; it begins a line.
-        max_line_bytes: longest line that is accepted.
+        max_line_bytes: longest line that is accepted, without its line end.
+        skip_too_long: yield a longer line without its content; otherwise it is an error.
     """
 
-    def __init__(self, offset: int = 0, *, max_line_bytes: int = MAX_LINE_BYTES) -> None:
-        self._offset, self._max_line_bytes = offset, max_line_bytes
+    def __init__(self, offset: int = 0, *, max_line_bytes: int = MAX_LINE_BYTES, skip_too_long: bool = False) -> None:
+        self._offset, self._max_line_bytes, self._skip_too_long = offset, max_line_bytes, skip_too_long
         self._open_parts: list[bytes] = []
         self._open_bytes = 0
 
@@ -53,26 +56,43 @@ class Lines:
             UnreadableFileError: a line is longer than allowed.
         """
         *whole, rest = piece.split(b"\n")
-        if whole and self._open_parts:
-            whole[0] = b"".join([*self._open_parts, whole[0]])
-            self._open_parts, self._open_bytes = [], 0
+        if whole and self._open_bytes:
+            self._add(whole.pop(0))
+            yield self._take_open(line_end=1)
         for content in whole:
+            if len(content) > self._max_line_bytes:
+                self._add(content)
+                yield self._take_open(line_end=1)
+                continue
             begin, self._offset = self._offset, self._offset + len(content) + 1
             yield Line(begin, without_return(content), self._offset)
         if rest:
-            self._open_parts.append(rest)
-            self._open_bytes += len(rest)
-        if self._open_bytes > self._max_line_bytes:
+            self._add(rest)
+
+    def close(self, *, complete: bool) -> Iterator[Line]:
+        """The last line, if it has no line end and nothing more will come (`complete`)."""
+        if self._open_bytes and complete:
+            yield self._take_open(line_end=0)
+
+    def _add(self, part: bytes) -> None:
+        """Add a part of the open line. Beyond the limit only its length is kept."""
+        self._open_bytes += len(part)
+        if self._open_bytes <= self._max_line_bytes:
+            self._open_parts.append(part)
+            return
+        if not self._skip_too_long:
             raise UnreadableFileError(
                 f"the line at byte {self._offset} is longer than {self._max_line_bytes} bytes; "
                 f"expected text in lines: is this a log file?"
             )
+        self._open_parts.clear()
 
-    def close(self, *, complete: bool) -> Iterator[Line]:
-        """The last line, if it has no line end and nothing more will come (`complete`)."""
-        if self._open_parts and complete:
-            last = b"".join(self._open_parts)
-            yield Line(self._offset, without_return(last), self._offset + len(last), terminated=False)
+    def _take_open(self, *, line_end: int) -> Line:
+        """The open line, now that it is complete; `line_end` is the length of its line end."""
+        begin, self._offset = self._offset, self._offset + self._open_bytes + line_end
+        content, too_long = without_return(b"".join(self._open_parts)), self._open_bytes > self._max_line_bytes
+        self._open_parts, self._open_bytes = [], 0
+        return Line(begin, content, self._offset, terminated=bool(line_end), too_long=too_long)
 
 
 class Splitter(Protocol):

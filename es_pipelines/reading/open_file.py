@@ -123,16 +123,19 @@ class OpenFile:
         """
         return shape_of(self.pread(SNIFFED_BYTES, 0), self._typed)
 
-    def lines(self, offset: int, *, complete: bool, end: int = sys.maxsize) -> Iterator[Line]:
+    def lines(
+        self, offset: int, *, complete: bool, end: int = sys.maxsize, skip_too_long: bool = False
+    ) -> Iterator[Line]:
         """The lines from an offset; errors name the file.
 
         Args:
             offset: where a line begins, or an element of an array ended.
             complete: a last line without a line end counts; otherwise it waits for the rest.
             end: read as if the file ended here.
+            skip_too_long: as of `Lines`.
         """
         is_array = self.shape() is Shape.ARRAY
-        splitter = Elements(offset) if is_array else Lines(offset)
+        splitter = Elements(offset) if is_array else Lines(offset, skip_too_long=skip_too_long)
         whole = complete and not (is_array and end < sys.maxsize)
         try:
             yield from split(self._read_at(offset, end), splitter, complete=whole)

@@ -107,9 +107,9 @@ class LogFiles:
     def _new(self, file: OpenFile, *, complete: bool) -> Iterator[list[Flow]]:
         """The flows of the lines that were not read yet."""
         place = self._place_in(file)
-        lines = file.lines(place.offset, complete=complete)
+        lines = file.lines(place.offset, complete=complete, skip_too_long=True)
         for piece in batches(lines, _size_of, max_count=PIECE_LINES, max_bytes=PIECE_BYTES):
-            contents = [line.content for line in piece]
+            contents = [None if line.too_long else line.content for line in piece]
             flows = self._reader.flows(file.key, file.path_text, place.lines + 1, contents)
             place.offset, place.lines = piece[-1].end, place.lines + len(piece)
             yield flows
@@ -132,7 +132,7 @@ class LogFiles:
         """When the first record of a file ended; a file without any comes last."""
         read = reading(self._kind)
         with self._opened(path) as file:
-            for line in islice(file.lines(0, complete=True), LINES_TO_A_TIME):
+            for line in islice(file.lines(0, complete=True, skip_too_long=True), LINES_TO_A_TIME):
                 with suppress(NoFlowError):
                     if flow := read(line.content.decode("utf-8", "replace")):
                         return flow.ended_s

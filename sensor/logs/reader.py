@@ -22,6 +22,7 @@ MAX_REASONS = 50
 """Different reasons that are counted; a damaged file could have a new one on every line."""
 OTHER_REASONS = "other reasons"
 DUPLICATE = "the same line was read before"
+TOO_LONG = "the line is too long for a log"
 REMEMBERED_LINES = 100_000
 """The newest lines, among which a duplicate is found. Logs that were copied or put together again have some."""
 
@@ -61,18 +62,21 @@ class LogReader:
         self._seen: OrderedDict[int, None] = OrderedDict()
         self.skipped = Skipped()
 
-    def flows(self, file: Hashable, name: str, first: int, lines: Iterable[bytes]) -> list[Flow]:
+    def flows(self, file: Hashable, name: str, first: int, lines: Iterable[bytes | None]) -> list[Flow]:
         """The flows of a file's next lines.
 
         Args:
             file: identifies the file, because the header of conn.log holds for the lines after it.
             name: for messages.
             first: the first line's number.
-            lines: without their ends.
+            lines: without their ends; None for a line that is too long to be read.
         """
         read = self._files.get(file) or self._files.setdefault(file, reading(self._kind))
         found = []
         for number, line in enumerate(lines, first):
+            if line is None:
+                self.skipped.add(NoFlowError(TOO_LONG, "the line is too long for a log"), f"{name}, line {number}")
+                continue
             text = line.decode("utf-8", "replace")
             try:
                 flow = read(text if number > 1 else text.removeprefix("\ufeff"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 
 import pytest
 
@@ -35,6 +36,31 @@ def test_a_last_line_without_a_line_end_counts_or_waits() -> None:
 def test_a_line_that_is_too_long_is_an_error_with_its_position() -> None:
     with pytest.raises(InputError, match="the line at byte 2 is longer than 4 bytes"):
         list(split(io.BytesIO(b"a\nbbbbbbb").read, Lines(0, max_line_bytes=4), chunk_bytes=2))
+
+
+@pytest.mark.parametrize("chunk_bytes", range(1, 20))
+def test_a_line_that_is_too_long_is_skipped_with_its_bytes(chunk_bytes: int) -> None:
+    """A line of just the limit is read, whatever the chunks are."""
+    read = io.BytesIO(b"a\nbbbbb\ncccc\ndddddddd").read
+    lines = list(split(read, Lines(0, max_line_bytes=4, skip_too_long=True), chunk_bytes=chunk_bytes))
+    assert lines == [
+        Line(0, b"a", 2),
+        Line(2, b"", 8, too_long=True),
+        Line(8, b"cccc", 13),
+        Line(13, b"", 21, terminated=False, too_long=True),
+    ]
+
+
+def test_of_a_line_that_is_too_long_nothing_is_kept_in_memory() -> None:
+    lines, chunk = Lines(0, skip_too_long=True), b"x" * 2**20
+    tracemalloc.start()
+    try:
+        for _ in range(100):
+            assert list(lines.feed(chunk)) == []
+        assert tracemalloc.get_traced_memory()[0] < 2**20
+    finally:
+        tracemalloc.stop()
+    assert [line.content for line in lines.feed(b"\nafter\n")] == [b"", b"after"]
 
 
 @pytest.mark.parametrize(

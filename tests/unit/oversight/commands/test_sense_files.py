@@ -13,7 +13,7 @@ import pytest
 from contract.errors import UnreadableFileError
 from oversight.commands.sense_files import LogFiles
 from sensor.flow import Flow
-from sensor.logs.reader import DUPLICATE
+from sensor.logs.reader import DUPLICATE, TOO_LONG
 from tests.waiting import wait_until
 
 FIELDS: tuple[str, ...] = ("ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "duration")
@@ -41,6 +41,19 @@ def test_files_are_read_in_the_order_of_their_first_record(tmp_path: Path) -> No
     early.write_bytes(gzip.compress((HEADER + line(1) + line(2)).encode()))
     middle.write_text(json_line(10) + json_line(11))
     assert uids(LogFiles([late, early, middle], "zeek")) == ["C1", "C2", "C10", "C11", "C20", "C21"]
+
+
+def test_a_line_that_is_too_long_is_skipped_and_the_rest_is_read(tmp_path: Path) -> None:
+    """A file that a crash filled with zeros has such lines."""
+    path = tmp_path / "conn.log"
+    with path.open("w", encoding="utf-8") as file:
+        file.write(HEADER + line(1))
+        for _ in range(33):
+            file.write("\0" * 2**20)
+        file.write("\n" + line(2))
+    files = LogFiles([path], "zeek")
+    assert uids(files) == ["C1", "C2"]
+    assert files.skipped == {TOO_LONG: 1}
 
 
 def test_lines_without_a_flow_are_counted_by_their_reason(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
