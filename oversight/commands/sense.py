@@ -26,6 +26,7 @@ from oversight.commands.sense_explain import explain
 from oversight.commands.sense_needs import require_features
 from oversight.commands.sense_sources import Source, chosen
 from oversight.commands.ship_progress import ShipProgress
+from oversight.commands.ship_timeout import timeout_option
 from oversight.commands.stopping import INTERRUPTED, stop_on_signals
 from oversight.config import logs
 from oversight.config.settings import load, load_installation, option_of
@@ -98,13 +99,7 @@ class Tally:
 )
 @option_of(OversightSettings, "namespace")
 @option_of(OversightSettings, "dataset")
-@click.option(
-    "--timeout",
-    "timeout_s",
-    type=click.FloatRange(min=0),
-    metavar="SECONDS",
-    help="Give up when Elasticsearch does not respond for this long; default: keep waiting.",
-)
+@timeout_option
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     *,

@@ -26,6 +26,7 @@ from oversight import tables
 from oversight.client.cluster import connect
 from oversight.commands import ship_dry_run
 from oversight.commands.ship_progress import ShipProgress
+from oversight.commands.ship_timeout import timeout_option
 from oversight.commands.stopping import INTERRUPTED, stop_on_signals
 from oversight.config import logs
 from oversight.config.settings import load, load_installation, option_of
@@ -73,13 +74,7 @@ PIPE_COLUMNS = 240
     "--follow-symlinks", is_flag=True, help="Read files through symbolic links; default: symbolic links are refused."
 )
 @option_of(ShipSettings, "batch_size")
-@click.option(
-    "--timeout",
-    "timeout_s",
-    type=click.FloatRange(min=0),
-    metavar="SECONDS",
-    help="Give up when Elasticsearch does not respond for this long; default: keep waiting.",
-)
+@timeout_option
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     *,
