@@ -5,6 +5,7 @@ import { copy } from "./copy.js";
 import { byId, make } from "./dom.js";
 import { count, duration, moment, time } from "./format.js";
 import { labels, others, verdict } from "./incidents.js";
+import * as keys from "./keys.js";
 import * as state from "./state.js";
 import * as story from "./story.js";
 import { verdictBar } from "./verdict.js";
@@ -19,10 +20,7 @@ export function start() {
   byId("incident-copy").addEventListener("click", copyMarkdown);
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   dialog.addEventListener("close", closed);
-  dialog.addEventListener("keydown", (event) => {
-    const writes = event.target.closest("input, textarea, select");
-    if (event.key === "m" && !writes && !event.ctrlKey && !event.metaKey && !event.altKey) copyMarkdown();
-  });
+  keys.register("m", "Copy the open incident as Markdown", () => keys.topmost() === dialog && (copyMarkdown(), true));
   const id = state.incident();
   if (id) open(id);
 }

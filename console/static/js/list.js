@@ -159,7 +159,7 @@ function bars() {
 }
 
 function judge() {
-  const place = document.querySelector("dialog[open]") ?? document;
+  const place = keys.topmost() ?? document;
   const button = place.querySelector(".verdict-bar .judge:not(:disabled)");
   button?.focus();
   return button !== null;

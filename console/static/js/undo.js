@@ -2,6 +2,7 @@
 
 import { make, say } from "./dom.js";
 import { count } from "./format.js";
+import { topmost } from "./keys.js";
 import * as people from "./people.js";
 
 let shown = null;
@@ -13,7 +14,7 @@ export function offer(job, text, done) {
   const line = make("span", { text });
   const element = make("div", { class: "toast", role: "status" }, line, button);
   // an open dialog is above everything else
-  (document.querySelector("dialog[open]") ?? document.body).append(element);
+  (topmost() ?? document.body).append(element);
   const end = performance.now() + job.undo_s * 1000;
   const tick = () => {
     const left = Math.ceil((end - performance.now()) / 1000);
