@@ -60,7 +60,9 @@ class Stored:
     def verdicts(self) -> Counter[tuple[str, str | None, str]]:
         """How many events have each verdict, label and person."""
         self._es.indices.refresh(index=self._index)
-        hits = self._es.search(index=self._index, query=JUDGED, size=10_000, source=["oversight.feedback"])["hits"]
+        hits = self._es.search(index=self._index, query=JUDGED, size=10_000, source_includes="oversight.feedback")[
+            "hits"
+        ]
         found = [hit["_source"]["oversight"]["feedback"] for hit in hits["hits"]]
         return Counter((one["verdict"], one.get("label"), one["by"]) for one in found)
 
