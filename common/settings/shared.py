@@ -84,6 +84,11 @@ class OversightSettings(Settings):
         description="Largest gap between two alerts of one incident, in minutes; after a longer pause a new incident "
         "begins.",
     )
+    console_url: str | None = Field(
+        None,
+        description="Address of this installation's console, as people's browsers reach it. `oversight kibana import` "
+        "links each event in Kibana to its details there.",
+    )
     state: Path = Field(
         Path("~/.local/state/oversight"),
         description="Folder for state between runs, such as the registry of shipped files.",
@@ -145,6 +150,11 @@ class OversightSettings(Settings):
     @classmethod
     def _is_an_address(cls, value: str) -> str:
         return check_url(value)
+
+    @field_validator("console_url")
+    @classmethod
+    def _is_an_address_or_unset(cls, value: str | None) -> str | None:
+        return check_url(value) if value else None
 
     @model_validator(mode="after")
     def _certificate_has_its_key(self) -> Self:

@@ -120,18 +120,19 @@ def _controls(view: View) -> tuple[Control, ...]:
 def find(engine: Engine, indices: Indices, index: str, doc_id: str) -> Mapping[str, Any] | None:
     """Return one event of this installation with its whole `_source`; None if it does not exist.
 
-    The search covers only this installation's stream, so a URL cannot read another index.
+    The search covers only this installation's stream, so a URL cannot read another index. Ids are unique in each
+    backing index only: without an index (an empty text) it is the newest event with this id.
 
     Raises:
         EngineUnavailableError: Elasticsearch does not respond.
     """
-    wanted = [
-        {"ids": {"values": [doc_id]}},
-        {"term": {"_index": index}},
-    ]  # ids are unique per backing index
-    body: dict[str, Any] = {"size": 1, "query": {"bool": {"filter": wanted}}}
+    wanted: list[dict[str, Any]] = [{"ids": {"values": [doc_id]}}]
+    if index:
+        wanted.append({"term": {"_index": index}})
+    newest = [{"@timestamp": {"order": "desc", "unmapped_type": "date"}}]
+    body: dict[str, Any] = {"size": 1, "query": {"bool": {"filter": wanted}}, "sort": newest}
     answer = engine.msearch([(indices.events, body)])[0]
     if is_too_large(answer):
         answer = engine.msearch([(indices.events, {**body, "_source": OF_A_LARGE_ONE})])[0]
     hits = (answer.get("hits") or {}).get("hits") or []
-    return next((hit for hit in hits if hit["_index"] == index), None)
+    return next((hit for hit in hits if index in ("", hit["_index"])), None)

@@ -3,7 +3,7 @@
     GET /, /oversight, /triage, /operations, /events      a page without figures: frame, titles, empty panels
     GET /api/pages/NAME?from=&to=&user=...    all figures of a page; `/api/pages/incidents` also the incidents
     GET /api/incident?id=                     one incident (console/incidents/routes.py)
-    GET /api/event?index=&id=                 the details of one event
+    GET /api/event?index=&id=                 the details of one event; an empty index: by id alone
     GET /api/login                            token in the header; the response sets a cookie
     GET /static/DIGEST/...                    the page's own files, and the chart script
     GET /health/live                          the process responds
@@ -223,9 +223,11 @@ class Console:
     def event(self) -> Response:
         """Return the details of one event."""
         index, doc_id = request.args.get("index", ""), request.args.get("id", "")
-        if not index or not doc_id or len(index) > LONGEST_ID or len(doc_id) > LONGEST_ID:
+        if "index" not in request.args or not doc_id or len(index) > LONGEST_ID or len(doc_id) > LONGEST_ID:
             raise AccessError(
-                400, "bad_request", "the parameters `index` and `id` are required; open an event from a list of events"
+                400,
+                "bad_request",
+                "the parameters `index` (may be empty) and `id` are required; open an event from a list",
             )
         hit = events.find(self._engine, self._indices, index, doc_id)
         if hit is None:

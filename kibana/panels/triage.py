@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from contract.documents.feedback import FALSE_POSITIVE, ROOT
+from kibana.panels import incidents
 from kibana.panels.conditions import All, Between, Exists, Is, Not
 from kibana.panels.declarations import (
     EVENTS,
@@ -80,6 +81,7 @@ def dashboard(view: View) -> Dashboard:
         panels=(
             *_figures(view),
             *_first(view),
+            *incidents.panels(view),
             *_unknowns(view),
             *_attack(view),
             *_who(view),

@@ -15,6 +15,8 @@ from kibana.saved_objects.objects import Names, SavedObject, dump
 
 SHARES = ("oversight.prediction.probability", "oversight.prediction.novelty", "oversight.shadow.probability")
 ATTACK_PAGES = ("threat.technique.reference", "threat.tactic.reference", "threat.technique.subtechnique.reference")
+DOCUMENT_ID = "_id"
+CONSOLE_TITLE, CONSOLE_WIDTH = "Console", 90
 BYTES = ("source.bytes", "destination.bytes", "network.bytes")
 
 
@@ -23,7 +25,14 @@ def data_view_id(names: Names, source: Source) -> str:
     return names.id("data-view", source.name)
 
 
-def data_view(names: Names, source: Source, contract: ModelContract, searches: Sequence[SavedSearch]) -> SavedObject:
+def data_view(
+    names: Names,
+    source: Source,
+    contract: ModelContract,
+    searches: Sequence[SavedSearch],
+    *,
+    console_url: str | None = None,
+) -> SavedObject:
     """The data view of a source.
 
     Args:
@@ -31,7 +40,12 @@ def data_view(names: Names, source: Source, contract: ModelContract, searches: S
         source: which documents.
         contract: the model's contract.
         searches: the saved searches, whose column titles become the fields' labels.
+        console_url: address of the console, to which the id of each event links; None: no link.
     """
+    attributes, formats = _field_attributes(source, contract, searches), _formats(source, contract)
+    if console_url is not None and not source.heartbeats:
+        attributes[DOCUMENT_ID] = {"customLabel": CONSOLE_TITLE, "customDescription": "opens the event in the console"}
+        formats[DOCUMENT_ID] = _link_to_console(console_url)
     return SavedObject(
         "index-pattern",
         data_view_id(names, source),
@@ -41,9 +55,9 @@ def data_view(names: Names, source: Source, contract: ModelContract, searches: S
             "timeFieldName": source.time_field,
             "allowHidden": False,
             "allowNoIndex": True,
-            "fieldAttrs": dump(_field_attributes(source, contract, searches)),
+            "fieldAttrs": dump(attributes),
             "fields": "[]",
-            "fieldFormatMap": dump(_formats(source, contract)),
+            "fieldFormatMap": dump(formats),
             "runtimeFieldMap": "{}",
             "sourceFilters": "[]",
         },
@@ -99,6 +113,15 @@ def _formats(source: Source, contract: ModelContract) -> dict[str, Any]:
         "event.severity": _severity(),
         "event.risk_score": {"id": "number", "params": {"pattern": "0.0"}},
         "event.duration": {"id": "duration", "params": duration},
+    }
+
+
+def _link_to_console(console_url: str) -> dict[str, Any]:
+    """A link from the id of a document to the console, which finds an event by id alone."""
+    template = f"{console_url}/?event=/{{{{value}}}}"  # Kibana percent-encodes `value`
+    return {
+        "id": "url",
+        "params": {"type": "a", "urlTemplate": template, "labelTemplate": "Open", "openLinkInCurrentTab": False},
     }
 
 

@@ -60,7 +60,7 @@ def command() -> None:
 def export_command(*, output: str, namespace: str | None, dataset: str | None, space: str, model: str | None) -> None:
     """Write data views, saved searches, saved queries and dashboards to a file that Kibana imports.
 
-    The same model and namespace give the same bytes. The command contacts no server.
+    The same model, namespace and OVERSIGHT_CONSOLE_URL give the same bytes. The command contacts no server.
 
     \b
     Example:
@@ -68,7 +68,7 @@ def export_command(*, output: str, namespace: str | None, dataset: str | None, s
       oversight kibana export --namespace lab --output - | jq .attributes.title
     """
     shared = load_installation(namespace=namespace, dataset=dataset, model=model)
-    objects = saved_objects(read_contract(shared.model), names_of(shared, space))
+    objects = saved_objects(read_contract(shared.model), names_of(shared, space), console_url=shared.console_url)
     content = ndjson(objects)
     if output == "-":
         sys.stdout.buffer.write(content)
@@ -119,7 +119,7 @@ def import_command(
     """
     shared = load_installation(namespace=namespace, dataset=dataset, model=model)
     names = names_of(shared, space)
-    wanted = saved_objects(read_contract(shared.model), names)
+    wanted = saved_objects(read_contract(shared.model), names, console_url=shared.console_url)
     with space_of_kibana(space, wait_s) as kibana:
         steps = import_all(kibana, names, kibana, wanted, force=force)
         page = address(kibana, f"/app/dashboards#/view/{names.id('dashboard', 'oversight')}")

@@ -24,7 +24,7 @@ export function start() {
   const reference = state.event();
   if (reference) {
     const cut = reference.indexOf("/");
-    open(reference.slice(0, cut), reference.slice(cut + 1));
+    open(reference.slice(0, Math.max(0, cut)), reference.slice(cut + 1));
   }
 }
 
@@ -60,7 +60,9 @@ export async function open(index, id, from = document.activeElement?.closest("tr
   state.setEvent(`${index}/${id}`);
   try {
     const details = await get(`/api/event?${new URLSearchParams({ index, id })}`);
-    if (asked === mine) show(details);
+    if (asked !== mine) return;
+    state.setEvent(`${details.index}/${details.id}`); // an address may name the event by its id alone
+    show(details);
   } catch (problem) {
     if (asked === mine) byId("story-content").replaceChildren(make("p", { class: "problem", text: problem.message }));
   }

@@ -151,6 +151,18 @@ def test_an_events_story_is_opened_and_closed_by_keyboard(visitor: Visit, lively
     assert "event=" not in page.url
 
 
+def test_an_address_with_only_the_id_opens_the_event(visitor: Visit, lively: Console) -> None:
+    """Kibana's links to the console have the id of the event, but not its index."""
+    page = visitor.go(f"{lively.url}/triage?{RANGE}")
+    page.locator("#panel-newest-alerts button.open").first.click()
+    hint = page.locator("#story-content section:last-child .hint code")
+    expect(hint).to_have_text(re.compile(".+/.+"))
+    reference = hint.inner_text()
+    page = visitor.go(f"{lively.url}/?event=/{reference.split('/', 1)[1]}")
+    expect(page.locator("#story-content section:last-child .hint code")).to_have_text(reference)
+    expect(page).to_have_url(re.compile("event=[^/%]"))
+
+
 def test_hostile_values_are_text_in_an_events_story(visitor: Visit, shown: Console, hostile: Installation) -> None:
     """Also ten thousand letters, right-to-left text, marks that reverse it, and a document with hardly any field."""
     with Elasticsearch(hostile.url) as es:

@@ -51,6 +51,28 @@ def test_ids_are_readable_and_hold_namespace_and_space() -> None:
     assert "oversight-lab-in-soc-dashboard-triage" in other
 
 
+@pytest.mark.parametrize("contract", [SHIPPED, TURBINE, *TASKS.values()], ids=lambda contract: contract.name)
+def test_with_the_address_of_a_console_each_listed_event_links_to_it(contract: ModelContract) -> None:
+    content = ndjson(saved_objects(contract, Names(), console_url="https://soc.example:443/oversight"))
+    assert faults(content) == []
+    objects = lines(content)
+    views = {
+        each["id"]: json.loads(each["attributes"]["fieldFormatMap"]) for each in objects if "index" in each["type"]
+    }
+    assert views["oversight-default-data-view-events"]["_id"]["id"] == "url"
+    template = views["oversight-default-data-view-predictions"]["_id"]["params"]["urlTemplate"]
+    assert template == "https://soc.example:443/oversight/?event=/{{value}}"
+    assert "_id" not in views["oversight-default-data-view-watchers"]
+    for search in (each for each in objects if each["type"] == "search"):
+        watchers = search["references"][0]["id"].endswith("watchers")
+        assert ("_id" in search["attributes"]["columns"]) != watchers, search["id"]
+
+
+def test_without_the_address_of_a_console_no_event_links_to_one() -> None:
+    assert b'"_id' not in built()
+    assert b"event=" not in built()
+
+
 def test_installations_are_told_apart_by_their_titles() -> None:
     titles = {each["id"]: each["attributes"]["title"] for each in lines(built(names=Names("lab")))}
     assert titles["oversight-lab-dashboard-oversight"] == "Oversight Dashboard (lab)"

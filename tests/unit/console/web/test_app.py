@@ -139,6 +139,7 @@ def test_a_token_of_non_ascii_letters_arrives_unchanged(tmp_path: Path) -> None:
         ("/api/pages/nowhere", 404),
         ("/api/event", 400),
         ("/api/event?index=a", 400),
+        ("/api/event?id=b", 400),
         ("/api/nowhere", 404),
         ("/api/pages/oversight?from=yesterday", 400),
         ("/api/pages/oversight?from=now&to=now-1d", 400),
