@@ -37,6 +37,7 @@ async function load() {
   fields = [];
   try {
     fields = (await get("/api/fields")).fields;
+    suggest(); // the user may have typed meanwhile
   } catch {
     fields = null; // without suggestions; the next focus tries again
   }
