@@ -84,7 +84,7 @@ def test_field_names_are_suggested(visitor: Visit, shown: Console) -> None:
         line.focus()
     expect(page.locator("#line-hint")).to_contain_text("The raw line is not searched")
     line.press_sequentially("user: alpha and sever")
-    expect(page.get_by_role("option").first).to_contain_text("severity")
+    expect(page.locator("#line-fields li").first).to_contain_text("severity")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(line).to_have_value("user: alpha and severity: ")
