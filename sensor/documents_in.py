@@ -2,7 +2,7 @@
 
 a hit's `_source` ─┬─ zeek.connection.*    Zeek integration, Filebeat's module zeek   ─┐
                    ├─ suricata.eve.*       Suricata integration, module suricata      ─┼──▶ Flow
-                   ├─ flow.id              Packetbeat, integration network_traffic    ─┤
+                   ├─ flow.final           Packetbeat, integration network_traffic    ─┤
                    └─ source, destination  any other ECS                              ─┘
 
 Where a document keeps the log's own line (`event.original`), the line is read: it says more than the fields. Fields may
@@ -112,8 +112,12 @@ def _suricata(fields: Fields) -> Flow:
 
 
 def _ecs(fields: Fields, doc_id: str) -> Flow:
-    """Of Packetbeat, which counts the bytes of frames, or of any source that counts those of IP packets, as NetFlow."""
-    is_packetbeat = "flow.id" in fields or _text(fields, "event.dataset") in PACKETBEAT
+    """Of Packetbeat, which counts the bytes of frames, or of any source that counts those of IP packets, as NetFlow.
+
+    Packetbeat writes one final document per `flow.id`. Elsewhere `flow.id` names the conversation: Filebeat's NetFlow
+    gives it to every report on a long connection. So there it does not identify the record.
+    """
+    is_packetbeat = "flow.final" in fields or _text(fields, "event.dataset") in PACKETBEAT
     if fields.get("flow.final") is False:
         raise OtherRecordError("flow.final is false: a report on a flow that is not over")
     protocol = _protocol(fields)
@@ -137,7 +141,7 @@ def _ecs(fields: Fields, doc_id: str) -> Flow:
     size = _Sizes(str(protocol), ":" in str(found["source.ip"]), ETHERNET_BYTES if is_packetbeat else 0)
     sent, received = _count(fields, "source.packets"), _count(fields, "destination.packets")
     return Flow(
-        uid=_text(fields, "flow.id", "event.id") or doc_id,
+        uid=_text(fields, *(("flow.id", "event.id") if is_packetbeat else ("event.id",))) or doc_id,
         started_s=started_s,
         duration_s=duration_s,
         protocol=str(protocol),

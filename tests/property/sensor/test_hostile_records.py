@@ -123,7 +123,9 @@ def test_an_event_of_suricata(changed: dict[str, Any]) -> None:
 
 
 @given(
-    st.sampled_from(({}, {"zeek.connection.state": "SF"}, {"suricata.eve.flow_id": 1}, {"flow.id": "x"})),
+    st.sampled_from(
+        ({}, {"zeek.connection.state": "SF"}, {"suricata.eve.flow_id": 1}, {"flow.id": "x", "flow.final": True})
+    ),
     changes(DOCUMENT, "user.id", "event.original", "flow", "network", "zeek.connection.icmp.type", "suricata.eve.tcp"),
 )
 @example({}, {"event.start": 253_402_300_799, "event.duration": 2**62})

@@ -150,6 +150,15 @@ def test_any_ecs_with_dotted_names_gives_a_flow() -> None:
     assert record_of(flow).connection.service == "ssh"
 
 
+def test_the_reports_of_netflow_on_one_connection_are_records_of_their_own() -> None:
+    """An exporter reports on a long connection every minute or so, and Filebeat gives each the same `flow.id`."""
+    netflow = {**ECS, "flow.id": "uJ9vDjOhJ8w", "source.packets": 5, "destination.packets": 6}
+    first, second = flow_of(netflow, "doc-1"), flow_of({**netflow, "event.end": "2026-03-04T22:01:07Z"}, "doc-2")
+    assert (first.uid, second.uid) == ("doc-1", "doc-2")
+    assert (first.source_bytes, first.destination_bytes) == (500 - 5 * 40, 900 - 6 * 40)
+    assert flow_of({**netflow, "event.id": "own"}, "doc-1").uid == "own"
+
+
 def test_bytes_that_are_missing_are_unavailable() -> None:
     document = {name: value for name, value in ECS.items() if not name.endswith("bytes")}
     assert set(record_of(flow_of(document, "doc-1")).unavailable) == {*STATELESS_LOGS_LACK, "src_bytes", "dst_bytes"}
