@@ -31,11 +31,15 @@ from oversight.commands.stopping import INTERRUPTED, stop_on_signals
 from oversight.config import logs
 from oversight.config.settings import load, load_installation, option_of
 from oversight.terminal import one_line, print_json
+from sensor.capture.timers import SECOND_NS, TCP_IDLE_NS
 from sensor.flow_documents import line_of
 from sensor.stream import Sensed, Stream
 from sensor.windows.in_order import LATE_S
 
 STDOUT = Path("-")
+IDLE_S = TCP_IDLE_NS // SECOND_NS
+"""Zeek and our own tracker end an idle TCP connection after this time."""
+IDLE_LATE_S = IDLE_S + 5
 TOGETHER = 1_000
 """Records of a recording that are sent together."""
 
@@ -72,7 +76,8 @@ class Tally:
     metavar="SECONDS",
     default=LATE_S,
     show_default=True,
-    help="Wait this long for records that ended earlier; a live source is delayed by as much.",
+    help="Wait this long for records that ended earlier; a live source is delayed by as much. "
+    f"A TCP connection that nobody closes is known {IDLE_S} s after its last packet: {IDLE_LATE_S} waits for it too.",
 )
 @click.option(
     "--output",
@@ -125,10 +130,12 @@ def command(
     The records come from one source: --zeek, --suricata or --pcap with files, --interface, or --index. Each becomes a
     document with its addresses, ports and bytes, and the features that the source can know; the others are named in
     oversight.sensor.unavailable. You can run the command again over the same records: what is stored stays as it is.
+    With --zeek and --suricata, FILE `-` reads standard input to its end.
 
     \b
     Example:
       oversight sense --zeek /opt/zeek/logs/current/conn.log --follow
+      zcat conn.log.gz | oversight sense --zeek -
       oversight sense --pcap monday.pcapng
       oversight sense --suricata /var/log/suricata/eve.json --output records.jsonl
       oversight sense --zeek conn.log --explain CHhAvVGS1DHFjwGM9
@@ -179,6 +186,12 @@ def command(
 def _say_delay(source: Source, late_s: float) -> None:
     if source.is_live:
         click.echo(f"oversight: each record is sent {late_s:g} s after its connection ended (--late)", err=True)
+    if source.is_live and late_s < IDLE_S:
+        click.echo(
+            f"oversight: a TCP connection that nobody closes is known only {IDLE_S} s after its last packet, so its "
+            f"features are approximate; --late {IDLE_LATE_S} waits for it",
+            err=True,
+        )
 
 
 def _report(source: Source, arriving: Iterator[Sequence[Sensed]], profile: Path | None, *, as_json: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any, Protocol
 import click
 
 from common.settings.connections import ElasticsearchSettings
+from es_pipelines.reading.arriving import HERE, STDIN, ArrivingLines
 from es_pipelines.ship.events import path_text
 from oversight.client.cluster import connect
 from oversight.client.documents import hits
@@ -25,7 +27,7 @@ from sensor.capture.tracker import track
 from sensor.flow import Flow
 from sensor.kdd_record import CAPTURES_LACK, LOGS_LACK
 from sensor.logs.no_flow import NoFlowError
-from sensor.logs.reader import Skipped
+from sensor.logs.reader import LogReader, Skipped
 
 SHOWN = 3
 """Paths in a message."""
@@ -77,6 +79,32 @@ class Logs:
     def notes(self) -> list[str]:
         """As `Source.notes`."""
         return _by_reason(self._files.skipped)
+
+
+class PipedLog:
+    """A log of Zeek or Suricata on standard input."""
+
+    lacks = LOGS_LACK
+    name, path, is_live = HERE, "", False
+
+    def __init__(self, kind: str) -> None:
+        self.observer, self._kind, self._reader = kind, kind, LogReader(kind)
+
+    def arriving(self, stop: threading.Event) -> Iterator[Sequence[Flow]]:
+        """As `Source.arriving`.
+
+        Raises:
+            UnreadableFileError: it is no text.
+        """
+        command, first = f"oversight sense --{self._kind} -", 1
+        for lines in ArrivingLines(sys.stdin.fileno(), command, stop.is_set, skip_too_long=True):
+            contents = [None if line.too_long else line.content for line in lines]
+            yield self._reader.flows(HERE, HERE, first, contents)
+            first += len(lines)
+
+    def notes(self) -> list[str]:
+        """As `Source.notes`."""
+        return _by_reason(self._reader.skipped.reasons)
 
 
 class Packets:
@@ -153,6 +181,14 @@ def _by_reason(reasons: Counter[str]) -> list[str]:
     return [f"{number:,} records skipped: {reason}" for reason, number in reasons.most_common()]
 
 
+def _standard_input(paths: Sequence[Path], kind: str, *, following: bool) -> Source:
+    if kind == "pcap":
+        raise click.UsageError("--pcap reads files, not standard input (-); write the packets to a file first")
+    if len(paths) > 1 or following:
+        raise click.UsageError("- (standard input) cannot be combined with other files or --follow; give it alone")
+    return PipedLog(kind)
+
+
 def chosen(
     paths: Sequence[Path],
     *,
@@ -178,6 +214,8 @@ def chosen(
         raise click.UsageError("--follow is for --zeek and --suricata; --interface follows anyway")
     if index is not None:
         return Documents(index)
+    if STDIN in map(str, paths):
+        return _standard_input(paths, str(kind), following=following)
     if kind in ("zeek", "suricata"):
         return Logs(paths, str(kind), following=following, follow_symlinks=follow_symlinks)
     return Packets(paths, interface_name)

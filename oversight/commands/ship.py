@@ -16,10 +16,11 @@ from contract.errors import ArtifactError, OversightError
 from contract.kdd99.labels import known_labels, label_names
 from es_pipelines.definition.columns import columns_of
 from es_pipelines.dry_run.inspect_file import DryRun
+from es_pipelines.reading.arriving import STDIN
 from es_pipelines.reading.header import DELIMITER_NAMES, KDD, KnownColumns
 from es_pipelines.reading.open_file import check
 from es_pipelines.settings import ShipSettings
-from es_pipelines.ship.arriving.stdin import STDIN, ship_stream
+from es_pipelines.ship.arriving.stdin import ship_stream
 from es_pipelines.ship.follow import follow
 from es_pipelines.ship.shipper import ShipConfig, ShipReport, ship
 from oversight import tables

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +17,7 @@ from elasticsearch.helpers import scan
 from benchmarks.es_pipelines.removal import remove
 from contract.documents.fields import stream_name
 from contract.shipped_models import shipped_path
-from tests.acceptance.commands import Terminal
+from tests.acceptance.commands import Terminal, command
 from tests.servers import enrich_service
 from tests.waiting import WAIT_S, wait_until
 
@@ -203,6 +205,60 @@ def test_documents_of_an_index_become_records(site: Terminal, es: Elasticsearch,
     finally:
         es.options(ignore_status=404).indices.delete(index=index)
     assert {document["destination"]["ip"] for document in documents(es, namespace)} == {"198.51.100.2"}
+
+
+def piped(folder: Path, content: bytes, *words: str) -> subprocess.CompletedProcess[bytes]:
+    """Run `sense` with a pipe as its standard input."""
+    environment = Terminal(folder, {}).environment
+    return subprocess.run(
+        command("sense", *words), input=content, capture_output=True, cwd=folder, env=environment, check=False
+    )
+
+
+def test_a_log_on_standard_input_gives_the_same_records_as_its_file(tmp_path: Path) -> None:
+    """Lines come in pieces of a pipe, and a bad one is named with its number."""
+    lines = conn_log()
+    content = ("\n".join([lines[0], "half a line", *lines[1:]]) + "\n").encode()
+    (tmp_path / "conn.log").write_bytes(content)
+    done = piped(tmp_path, content, "--zeek", "-", "--output", "piped.jsonl")
+    assert done.returncode == 0, done.stderr
+    assert b"standard input, line 2" in done.stderr
+    assert piped(tmp_path, b"", "--zeek", "conn.log", "--output", "file.jsonl").returncode == 0
+    records = (tmp_path / "piped.jsonl").read_text(encoding="utf-8")
+    assert len(records.splitlines()) == len(lines)
+    assert records == (tmp_path / "file.jsonl").read_text(encoding="utf-8")
+
+
+def test_standard_input_that_is_no_log_is_one_line(tmp_path: Path) -> None:
+    packed = gzip.compress("\n".join(conn_log()).encode())
+    for words, says in (
+        (("--zeek", "-"), b"zcat FILE | oversight sense --zeek -"),
+        (("--pcap", "-"), b"--pcap reads files"),
+        (("--zeek", "-", "other.log"), b"give it alone"),
+        (("--zeek", "-", "--follow"), b"give it alone"),
+    ):
+        done = piped(tmp_path, packed, *words, "--output", "-")
+        assert done.returncode in (1, 2)
+        assert says in done.stderr
+        assert b"Traceback" not in done.stderr
+
+
+def test_a_live_source_says_at_the_start_which_connections_come_late(tmp_path: Path) -> None:
+    user = Terminal(tmp_path, {})
+    (tmp_path / "conn.log").write_text("\n".join(conn_log()) + "\n", encoding="utf-8")
+    said = {}
+    for late in ("65", "305"):
+        log = tmp_path / f"{late}.txt"
+        words = ("sense", "--zeek", "conn.log", "--follow", "--late", late, "--output", f"{late}.jsonl")
+        process = user.start(*words, log=log)
+        wait_until(lambda: (tmp_path / f"{late}.jsonl").exists(), "the command to start")  # noqa: B023
+        process.terminate()
+        assert process.wait(WAIT_S) == 0, log.read_text()
+        said[late] = log.read_text()
+    assert "each record is sent 65 s after its connection ended" in said["65"]
+    assert "known only 300 s after its last packet" in said["65"]
+    assert "--late 305" in said["65"]
+    assert "known only" not in said["305"]
 
 
 def test_wrong_use_is_one_line(tmp_path: Path) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from sensor.capture.counts import Counts
 from sensor.capture.packet import Packet
 from sensor.capture.tracker import Tracker, track
 from sensor.capture.write import SYN, icmp, tcp, udp
+from sensor.stream import Stream
+from sensor.windows.in_order import LATE_S
 from tests.unit.sensor.capture.making import RAW, Talk, followed, packet
 
 
@@ -84,6 +88,17 @@ def test_time_without_packets_ends_flows() -> None:
     assert tracker.over == []
     tracker.take(packet(60, b""))
     assert len(tracker.over) == 1
+
+
+@pytest.mark.parametrize(("late_s", "late"), [(LATE_S, 1), (300.0 + 5, 0)])
+def test_an_idle_connection_is_late_for_the_windows_unless_they_wait_for_it(late_s: float, late: int) -> None:
+    """As the help of `--late` says: it ends 300 s after its last packet."""
+    talk = Talk().handshake().up("A", 100)
+    others = [packet(second, udp("10.0.0.7", 5000 + second, "10.0.0.8", 53, data=b"x")) for second in range(2, 500)]
+    stream = Stream(late_s)
+    for found in track([*talk.packets, *others], Counts()):
+        list(stream.feed(found))
+    assert stream.late == late
 
 
 def test_the_answer_is_the_same_for_any_order_of_other_flows() -> None:
