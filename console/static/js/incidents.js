@@ -7,6 +7,7 @@ import * as seen from "./seen.js";
 import * as state from "./state.js";
 
 const TITLE = document.title;
+const ADDRESS = /^[0-9a-f:.]{2,45}$/i;
 let last = null;
 
 export function start() {
@@ -66,7 +67,7 @@ function line(row, mark, key) {
     "tr", { "data-key": key, "data-id": row.id, class: "opens", "data-severity": row.severity_word },
     cell("Risk", "risk", make("span", { class: `badge ${row.severity_word}`, text: row.risk.toFixed(1), title: `Severity ${row.severity_word} (${row.severity})` })),
     cell("What", "what", swatch, name, mark ? make("span", { class: `mark ${mark}`, text: mark }) : null, make("span", { class: "labels", dir: "auto", text: labels(row) })),
-    cell("Who", "who", make("span", { class: "kind", text: row.who[0] }), make("span", { class: "name", dir: "auto", text: row.who[1] })),
+    cell("Who", "who", make("span", { class: "kind", text: row.who[0] }), make("span", { class: `name ${ADDRESS.test(row.who[1]) ? "address" : ""}`, dir: "auto", text: row.who[1] })),
     cell(row.by === "target" ? "Sources" : "Targets", "others", others(row)),
     cell("When", "when", make("span", { text: moment(row.first) }), make("span", { class: "until", text: until(row) })),
     cell("Events", "number", count(row.events)),

@@ -14,6 +14,14 @@ from tests.integration.console.installations import Console, installation
 pytestmark = pytest.mark.browser
 MOST_BYTES = 200_000
 SIZE = {"width": 1360, "height": 940}
+BROKEN_ADDRESSES = """[...document.querySelectorAll('#incident-list .address')]
+    .filter((one) => {
+        const text = document.createRange();
+        text.selectNodeContents(one);
+        return text.getClientRects().length > 1;
+    })
+    .map((one) => one.textContent)"""
+"""Addresses on more than one line."""
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +38,24 @@ def test_a_dashboard_is_drawn_completely(browser: Browser, calm: Console, page: 
         visitor.go(f"{calm.url}/{page}?from=now-24h")
         assert [panel for panel in visitor.evaluate(DRAWN) if panel["problem"] or panel["state"] != "ok"] == []
         assert visitor.keep(f"console-{page}").stat().st_size < MOST_BYTES
+        assert visitor.complaints == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(1400, 900), (390, 844)], ids=["wide", "narrow"])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_incidents_are_shown_completely(browser: Browser, calm: Console, width: int, height: int, dark: bool) -> None:
+    """The list, and the worst incident. No address of a machine is cut in two lines."""
+    name = f"{'narrow' if width < 900 else 'wide'}-{'dark' if dark else 'light'}"
+    with visit(browser, width=width, height=height, dark=dark) as visitor:
+        page = visitor.go(f"{calm.url}/?from=now-24h")
+        expect(page.locator("#incident-list tbody tr").first).to_be_visible()
+        expect(page.locator("#incident-list .address").first).to_be_visible()
+        assert visitor.evaluate(BROKEN_ADDRESSES) == []
+        assert visitor.evaluate("document.scrollingElement.scrollWidth") <= width
+        assert visitor.keep(f"console-incidents-{name}").stat().st_size < MOST_BYTES
+        page.locator("#incident-list button.open").first.click()
+        page.wait_for_selector("#incident[data-ready]")
+        assert visitor.keep(f"console-incident-{name}").stat().st_size < MOST_BYTES
         assert visitor.complaints == []
 
 
