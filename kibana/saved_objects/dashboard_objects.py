@@ -13,9 +13,9 @@ from typing import Any
 from contract.artifact.contract import ModelContract
 from kibana.panels.boards import known_fields
 from kibana.panels.declarations import Boards, Control, Dashboard, Panel
-from kibana.panels.layout import COLUMNS, Place, places
 from kibana.saved_objects import lens
 from kibana.saved_objects.data_views import data_view_id
+from kibana.saved_objects.layout import COLUMNS, Place, places
 from kibana.saved_objects.objects import Names, Reference, SavedObject, dump, search_source
 
 LINKS, HEADER = "links", "header"

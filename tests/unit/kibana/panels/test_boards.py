@@ -12,8 +12,8 @@ from contract.documents.fields import FIELDS
 from kibana.panels.boards import boards, known_fields
 from kibana.panels.conditions import Is, fields, query
 from kibana.panels.declarations import Boards, Case, Cases, Control, Dashboard, Metric, Panel, Terms
-from kibana.panels.layout import COLUMNS, places
 from kibana.saved_objects.compile import saved_objects
+from kibana.saved_objects.layout import COLUMNS, places
 from kibana.saved_objects.objects import Names, ndjson
 from tests.artifacts import TURBINE
 from tests.kibana_check import faults, unknown_fields
