@@ -69,6 +69,8 @@ class Wishes:
     """By column, the words that the model looks up, in its order."""
     flags: tuple[str, ...] = ()
     """Columns for which the model has a further input, 1 where the value is missing."""
+    by_target: tuple[str, ...] = ()
+    """Labels of floods, whose alerts form incidents by target. They make the events network events."""
     own_fields: bool = False
     """The columns are fields of documents already; else they get the dataset in front."""
 
@@ -101,6 +103,7 @@ def describe(seen: Seen, wishes: Wishes) -> Described:
     labels = (
         labels_of(label, wishes.harmless, wishes.labels) if label is not None and task == "classification" else None
     )
+    _require_floods(labels, wishes)
     looked_up = {name: words for name, words in wishes.vocabularies.items() if name not in wishes.leave_out}
     known = known_words(seen, looked_up, wishes.missing)
     wishes = replace(wishes, vocabularies=known.by_column)
@@ -126,6 +129,20 @@ def _require(columns: Mapping[str, Column], wishes: Wishes) -> None:
         for name in names:
             if name is not None and name not in columns:
                 raise InputError(f"{option} {name}: there is no such column; there are {', '.join(columns)}")
+
+
+def _require_floods(labels: Labels | None, wishes: Wishes) -> None:
+    alerting = [label.family for label in labels.labels if label.severity] if labels is not None else []
+    for name in wishes.by_target:
+        if labels is None:
+            raise InputError(
+                f"--by-target {name}: only a classification groups its labels by target; leave the option out, or name "
+                "the column of the labels with --label"
+            )
+        if name not in alerting:
+            raise InputError(
+                f"--by-target {name}: no label that alerts has this name; take one of {', '.join(alerting)}"
+            )
 
 
 def _features(
@@ -283,7 +300,8 @@ def _contract(
         training=training,
         task=task,
         dataset=_dataset(wishes),
-        event=EventWords((), ("info",), (), ("info",)),
+        event=EventWords() if wishes.by_target else EventWords((), ("info",), (), ("info",)),
+        incidents_by=dict.fromkeys(wishes.by_target, "target"),
         value=ValueOutput() if task == "regression" else None,
         score=_score(wishes) if task == "anomaly" else None,
         **own,

@@ -103,6 +103,13 @@ def command() -> None:
     "--flag", "flags", metavar="COLUMN", multiple=True, help="The model has an input COLUMN_missing. May be repeated."
 )
 @click.option(
+    "--by-target",
+    metavar="LABEL",
+    multiple=True,
+    help="Network events: the label is a flood with forged sources, so its alerts form incidents by destination.ip. "
+    "May be repeated.",
+)
+@click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     default=Path(NAME),
@@ -131,6 +138,7 @@ def init(
     measure: Measure,
     missing: tuple[str, ...],
     flags: tuple[str, ...],
+    by_target: tuple[str, ...],
     output: Path,
     as_json: bool,
 ) -> None:
@@ -168,6 +176,7 @@ def init(
         measure=measure,
         missing=dict(map(_pair, missing)),
         flags=flags,
+        by_target=by_target,
         own_fields=index is not None,
     )
 
@@ -277,6 +286,8 @@ def _text(described: Described, output: Path, notes: list[str]) -> str:
         f"  labels     {', '.join(label.name for label in contract.labels)}; harmless: {', '.join(harmless)}",
         f"  documents  in the data stream logs-oversight.{contract.dataset}-default",
     ]
+    if contract.incidents_by:
+        lines.append(f"  incidents  by target: {', '.join(contract.incidents_by)}; the events are network events")
     lines += [f"  missing    {words}" for words in map(missing_in_words, contract.features) if words]
     lines += [f"  words      {note}" for note in described.notes]
     lines += [f"  left out   {each.name}: {each.reason}" for each in described.left_out]
