@@ -6,7 +6,7 @@ import gzip
 import json
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from benchmarks.es_pipelines.removal import remove
 from contract.documents.fields import stream_name
 from contract.shipped_models import shipped_path
 from tests.acceptance.commands import Terminal, command
+from tests.integration.watcher.proxy import Call, Reply, proxied
 from tests.servers import enrich_service
 from tests.waiting import WAIT_S, wait_until
 
@@ -145,6 +146,35 @@ def test_after_a_kill_two_processes_at_once_store_each_record_once(
     assert [process.wait(WAIT_S) for process in both] == [0, 0]
     ids = [document["event"]["id"] for document in documents(es, namespace)]
     assert (len(ids), len(set(ids))) == (number, number)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_an_overloaded_cluster_costs_a_wait_and_never_a_record(
+    site: Terminal, es: Elasticsearch, namespace: str, status: int
+) -> None:
+    """The first request is refused before it reaches the cluster; the second one after the cluster stored it."""
+    lines = conn_log()
+    (site.folder / "conn.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    refusals: list[Call] = []
+
+    def overload(call: Call, forward: Callable[[], Reply]) -> Reply:
+        if not call.path.partition("?")[0].endswith("_bulk") or len(refusals) >= 2:
+            return forward()
+        if len(refusals) == 1:
+            forward()
+        refusals.append(call)
+        error = {"error": {"type": "es_rejected_execution_exception", "reason": "overloaded"}, "status": status}
+        headers = {"content-type": "application/json", "x-elastic-product": "Elasticsearch"}
+        return Reply(status, json.dumps(error).encode(), headers)
+
+    with proxied(site.settings["ELASTICSEARCH_URL"]) as proxy:
+        through = Terminal(site.folder, {**site.settings, "ELASTICSEARCH_URL": proxy.url})
+        proxy.fault = overload
+        shipped = through.json("sense", "--zeek", "conn.log")
+    assert len(refusals) == 2
+    assert (shipped["stored"] + shipped["already_there"], shipped["refused"]) == (len(lines), 0)
+    ids = [document["event"]["id"] for document in documents(es, namespace)]
+    assert (len(ids), len(set(ids))) == (len(lines), len(lines))
 
 
 def test_a_model_that_needs_more_than_the_source_knows_is_refused_before_the_first_record(
