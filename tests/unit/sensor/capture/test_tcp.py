@@ -39,6 +39,49 @@ def test_the_state_is_zeeks_conn_state(state: str) -> None:
     assert (flow.state, flow.history, (flow.source_bytes, flow.destination_bytes)) == (state, history, sizes)
 
 
+HOSTILE = {
+    "SYN again": (Talk().up("S", moves=False).up("S", after_s=1), "S0", (0, 0)),
+    "SYN again, then answered": (
+        Talk().up("S", moves=False).up("S", after_s=1).down("SA").up("A").up("A", 10).down("A"),
+        "S1",
+        (10, 0),
+    ),
+    "answer to the SYN again": (
+        Talk().up("S").down("SA", moves=False).down("SA").up("A").up("A", 10).down("A", 5),
+        "S1",
+        (10, 5),
+    ),
+    "data on the SYN": (Talk().up("S", 20).down("SA").up("A"), "S1", (20, 0)),
+    "keep-alive": (Talk().handshake().up("A", 10).down("A").lose(0, -1).up("A", 1).down("A"), "S1", (10, 0)),
+    "half of the data again": (Talk().handshake().up("A", 10).lose(0, -5).up("A", 10).down("A"), "S1", (15, 0)),
+    "gap without an ACK": (Talk().handshake().up("A", 10).lose(0, 100).up("A", 10), "S1", (120, 0)),
+    "jumbo": (Talk().handshake().up("A", 8960).down("A", 60_000).up("FA").down("FA"), "SF", (8960, 60_000)),
+    "FIN with data": (Talk().handshake().up("FA", 10).down("A", 5).down("FA", 7), "SF", (10, 12)),
+    "FIN again": (Talk().handshake().up("FA", moves=False).up("FA").down("FA").up("A"), "SF", (0, 0)),
+    "only the server's FIN, again": (Talk().handshake().down("A", 8).down("FA", moves=False).down("FA"), "S3", (0, 8)),
+    "RST of both after the end": (
+        Talk().handshake().up("A", 10).down("A").up("FA").down("FA").up("A").down("R").up("R"),
+        "SF",
+        (10, 0),
+    ),
+    "FIN, then RST of the server": (Talk().handshake().up("FA").down("RA"), "RSTR", (0, 0)),
+    "FIN of the server, then RST": (Talk().handshake().down("FA").up("RA"), "RSTO", (0, 0)),
+    "RST of both without data": (Talk().handshake().down("RA").up("R"), "REJ", (0, 0)),
+    "RST of both with data": (Talk().handshake().up("A", 9).down("RA").up("R"), "RSTR", (9, 0)),
+    "only the client was captured": (Talk().up("S").up("A").up("A", 30).up("FA"), "SH", (30, 0)),
+    "only the server was captured": (Talk().down("SA").down("A", 40).down("FA"), "SHR", (0, 40)),
+    "ACK scan": (Talk(server_port=1234).up("A").down("R"), "RSTRH", (0, 0)),
+}
+"""Zeek's rules: `conn_state` of scripts/base/protocols/conn/main.zeek, bytes by sequence numbers."""
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_an_unusual_connection_has_zeeks_state_and_bytes(kind: str) -> None:
+    made, state, sizes = HOSTILE[kind]
+    flow = made.flow()
+    assert (flow.state, (flow.source_bytes, flow.destination_bytes)) == (state, sizes)
+
+
 def test_a_scan_with_fin_is_answered_with_a_reset() -> None:
     """No SYN: the originator closed, the responder reset."""
     assert Talk(server_port=1234).up("F").down("RA").flow().state == "RSTR"
