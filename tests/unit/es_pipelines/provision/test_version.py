@@ -12,7 +12,7 @@ from es_pipelines.provision.upgrade import NOTES
 from es_pipelines.resources.all_kinds import KINDS
 from es_pipelines.resources.desired import resources
 
-RELEASED = {"0.2.0": "50de1657da8ffa87"}
+RELEASED = {"0.2.0": "50de1657da8ffa87", "0.4.0": "9b46d5f0054c6d78"}
 """Version: digest of its resources. A release adds a line; no other change edits this table."""
 
 
