@@ -33,11 +33,22 @@ from tests.waiting import WAIT_S
 IMPORTED = (
     "oversight.client.cluster",
     "oversight.config.settings",
+    "oversight.commands.check",
+    "oversight.commands.demo",
+    "oversight.commands.evaluate",
+    "oversight.commands.evaluate_stream",
+    "oversight.commands.incidents",
+    "oversight.commands.kibana",
     "oversight.commands.labels",
+    "oversight.commands.model",
+    "oversight.commands.predict",
     "oversight.commands.provision",
     "oversight.commands.retry",
     "oversight.commands.rescore",
+    "oversight.commands.sense",
+    "oversight.commands.sense_report",
     "oversight.commands.ship",
+    "oversight.commands.simulate",
     "oversight.commands.status",
     "oversight.commands.verdict",
     "oversight.commands.watch",
@@ -46,7 +57,9 @@ IMPORTED = (
     "es_pipelines.ship.shipper",
     "urllib3",
 )
-"""No module here imports NumPy, ONNX Runtime or TensorFlow: they start threads, which a fork does not copy."""
+"""No module here imports TensorFlow: it starts threads, which a fork does not copy."""
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
+"""The parent's environment: by default NumPy's algebra library starts threads when it is imported."""
 Order = Mapping[str, object]
 
 
@@ -79,7 +92,7 @@ class Parent:
             pass_fds=[parent_end.fileno()],
             stdin=subprocess.DEVNULL,
             cwd=Path(__file__).resolve().parent.parent,
-            env=environment,
+            env=environment | ONE_THREAD,
         )
         parent_end.close()
         self._socket, self._turn = our_end, threading.Lock()
