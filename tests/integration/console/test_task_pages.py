@@ -55,9 +55,9 @@ def test_pages_draw_in_the_words_of_the_task(browser: Browser, filled: Console, 
     """Every panel draws and is accessible; no text mentions networks; an event shows its prediction."""
     panel, answer = WORDS[task]
     with visit(browser, height=1000) as visitor:
-        for name in ("operations", "triage", ""):
+        for name in ("operations", "triage", "oversight"):
             page = visitor.go(f"{filled.url}/{name}?from=now-2d")
-            visitor.keep(f"task-{task.replace(' ', '-')}-{name or 'oversight'}", whole=True)
+            visitor.keep(f"task-{task.replace(' ', '-')}-{name}", whole=True)
             assert [each for each in visitor.evaluate(DRAWN) if each["problem"]] == []
             assert visitor.evaluate(AUDIT) == []
             assert visitor.evaluate(CONTRASTS) == []

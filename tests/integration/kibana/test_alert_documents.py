@@ -98,7 +98,7 @@ def written(es: Elasticsearch, names: Names, rule: str) -> list[dict[str, Any]]:
 
 def test_a_flood_of_one_address_is_one_alert_that_says_what_it_is(engine: Elasticsearch, names: Names) -> None:
     """Who, what, how bad, why, and which events: a count and a link would be a riddle."""
-    (alert,) = written(engine, names, "severe-attack")
+    (alert,) = written(engine, names, "severe-attack-of-a-target")
     ids = alert.pop("oversight.alert.events")[0].split()
     assert len(ids) == 3
     assert all(each.startswith("flood") for each in ids)
@@ -146,7 +146,7 @@ def test_a_recovered_alert_claims_no_figure() -> None:
         for action in item.body["actions"]
         if action["group"] == "recovered"
     ]
-    assert len(recovered) == 6
+    assert len(recovered) == 7
     for document in recovered:
         assert document["event"]["reason"] == "{{rule.name}}: recovered"
         assert set(document["oversight"]["alert"]) == {"threshold"}

@@ -64,7 +64,7 @@ def test_control_characters_in_foreign_text_are_escaped(
         (["ship", str(file)], 0),
         (["ship", str(file) + ".absent"], 1),
         (["verdict", f"x{ESC}", "true_positive"], 1),
-        (["verdict", "x", f"y{ESC}"], 2),
+        (["labels", f"y{ESC}"], 2),
         (["retry", "--dry-run"], 0),
     ):
         output, ended = run(words, environment, tmp_path)
