@@ -44,19 +44,11 @@ def test_make_commands_exist() -> None:
 
 def test_the_printed_demo_has_the_shape_of_the_real_one() -> None:
     """The README's table heads and progress line have the words of the demo's view."""
-    view = (ROOT / "oversight" / "demo" / "view.py").read_text(encoding="utf-8")
+    demo = ROOT / "oversight" / "demo"
+    view = "".join((demo / name).read_text(encoding="utf-8") for name in ("view.py", "story.py"))
     block = README.split("Predictions by label")[1].split("```")[0]
-    for word in (
-        "label",
-        "family",
-        "predicted",
-        "played",
-        "user",
-        "events",
-        "alerts",
-        "unknown",
-        "most frequent attacks",
-    ):
+    of_labels = ("label", "family", "predicted", "played")
+    for word in (*of_labels, "incident", "by or against", "alerts", "risk", "other side", "since"):
         assert f'"{word}"' in view
         assert word in block
     assert re.search(r"^shipped [\d,]+  pending \d+  enriched [\d,]+  failed \d+  \d+ events/s$", README, re.MULTILINE)
