@@ -133,6 +133,7 @@ def test_a_day_of_a_thousand_alerts_is_cleared(
         bar.get_by_role("button", name="False positive").click()
         expect(page.locator(".toast")).to_contain_text("Judged 1 event as false positive.")
         page.keyboard.press("Escape")
+        page.wait_for_url(lambda url: "event=" not in url)
         page.reload()
         page.wait_for_selector("body[data-ready]")
         left = alerts - events[0] - 1
