@@ -17,8 +17,8 @@ from console.panels.indices import Indices
 from console.panels.scope import Scope
 from console.panels.searches import Engine
 from kibana.panels.declarations import EVENTS
+from watcher.incidents.columns import VERDICT
 from watcher.incidents.detail import Detail, Event, detail
-from watcher.incidents.details import VERDICT
 from watcher.incidents.incident import Counted, Incident, Technique
 from watcher.incidents.markdown import as_markdown
 from watcher.incidents.page import Span, page

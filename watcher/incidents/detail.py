@@ -14,11 +14,12 @@ from elasticsearch import Elasticsearch
 
 from contract.documents.fields import PREDICTED_LABEL
 from contract.kdd99.attacks import meaning_of
-from watcher.incidents.details import VERDICT, Bare, with_details
-from watcher.incidents.events import Found, find
+from watcher.incidents.columns import VERDICT, with_details
+from watcher.incidents.events import find
 from watcher.incidents.incident import Counted, Incident
 from watcher.incidents.rules import RISK, SEVERITY, TIME, Query, Rules, all_of, has_key, none_of, within
 from watcher.incidents.searching import Answer, body, buckets_of
+from watcher.incidents.sessions import Bare
 from watcher.incidents.times import Edges, search_with_times, time_of
 
 HOUR_MS = 3_600_000
@@ -101,12 +102,11 @@ def detail(es: Elasticsearch, index: str, rules: Rules, incident_id: str) -> Det
         EngineUnavailableError: Elasticsearch does not answer.
     """
     found = find(es, index, rules, incident_id)
-    level = next(level for level in rules.levels if level.field == found.key_field)
     session = found.session
-    (incident,) = with_details(es, index, rules, [Bare(level, found.key, found.name, session)])
+    (incident,) = with_details(es, index, rules, [found])
     width = next((w for w in WIDTHS_MS if session.last_ms - session.first_ms < BARS * w), None)
     width = width or (session.last_ms - session.first_ms) // BARS + 1
-    own, around = search_with_times(es, index, lambda edges: [_own(found, width), _around(found, edges)])
+    own, around = search_with_times(es, index, lambda edges: [_own(rules, found, width), _around(rules, found, edges)])
     return Detail(
         incident,
         tuple(_meanings(incident)),
@@ -117,7 +117,7 @@ def detail(es: Elasticsearch, index: str, rules: Rules, incident_id: str) -> Det
         ),
         tuple(Counted(str(bucket["key"]), bucket["doc_count"]) for bucket in buckets_of(own, "reasons")),
         tuple(_event(hit) for hit in own["hits"]["hits"]),
-        tuple(_activities(around)) if found.key_field else None,
+        tuple(_activities(around)) if found.level.field else None,
     )
 
 
@@ -126,7 +126,7 @@ def _meanings(incident: Incident) -> Sequence[Meaning]:
     return [Meaning(label, text) for label, text in texts if text is not None]
 
 
-def _own(found: Found, width_ms: int) -> dict[str, Any]:
+def _own(rules: Rules, found: Bare, width_ms: int) -> dict[str, Any]:
     aggs = {
         "timeline": {
             "date_histogram": {"field": TIME, "fixed_interval": f"{width_ms}ms", "min_doc_count": 1},
@@ -135,15 +135,17 @@ def _own(found: Found, width_ms: int) -> dict[str, Any]:
         "reasons": {"terms": {"field": REASON_FIELD, "size": REASONS}},
     }
     time = {"field": TIME, "format": "epoch_millis"}
-    return body(found.filters, aggs, size=EVENTS, sort=[{TIME: "asc"}], _source=False, docvalue_fields=[time, *SHOWN])
+    return body(
+        found.filters(rules), aggs, size=EVENTS, sort=[{TIME: "asc"}], _source=False, docvalue_fields=[time, *SHOWN]
+    )
 
 
-def _around(found: Found, edges: Edges) -> dict[str, Any]:
+def _around(rules: Rules, found: Bare, edges: Edges) -> dict[str, Any]:
     session = found.session
     filters: list[Query] = [
-        *has_key(found.key_field, found.key),
+        *has_key(found.level.field, found.key),
         within(session.first_ms - HOUR_MS, session.last_ms + HOUR_MS + 1),
-        none_of(all_of(found.filters)),
+        none_of(all_of(found.filters(rules))),
     ]
     labels = {"field": PREDICTED_LABEL, "size": OTHERS}
     inner = {
@@ -152,7 +154,7 @@ def _around(found: Found, edges: Edges) -> dict[str, Any]:
     }
     without = {"missing": {"field": PREDICTED_LABEL}, "aggs": inner}
     aggs = {"labels": {"terms": labels, "aggs": inner}, "without": without}
-    return body(filters if found.key_field else [{"match_none": {}}], aggs)
+    return body(filters if found.level.field else [{"match_none": {}}], aggs)
 
 
 def _activities(around: Answer) -> Iterator[Activity]:

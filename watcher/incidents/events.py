@@ -7,15 +7,13 @@ id ──▶ key, family, moment ──▶ buckets around the moment ──▶ t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from elasticsearch import Elasticsearch
 
 from contract.errors import InputError, shorten
-from watcher.incidents.ids import IncidentId, Text, digest_of, format_id, parse_id
-from watcher.incidents.rules import ALERT, Query, Rules, all_of, has_key, has_name, within
+from watcher.incidents.ids import IncidentId, Text, digest_of, parse_id
+from watcher.incidents.rules import ALERT, Query, Rules, all_of, within
 from watcher.incidents.searching import body, buckets_of, search_all
-from watcher.incidents.sessions import Session, by_time, chain, pieces
+from watcher.incidents.sessions import Bare, Session, by_time, chain, of_machine, pieces
 from watcher.incidents.times import search_with_times
 
 GAPS = 2_000
@@ -23,25 +21,6 @@ GAPS = 2_000
 MOST_ALIKE = 1_000
 """Texts with the same beginning that are compared with a digest."""
 EARLIEST_MS, LATEST_MS = -(2**53), 2**53
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One incident: its key, and the session that holds the moment of its id."""
-
-    id: str
-    """With the time of its first alert."""
-    key_field: str
-    key: str
-    name: str
-    session: Session
-    everything: tuple[Query, ...]
-    """Matches all alerts of the same machine and family, also those of other incidents."""
-
-    @property
-    def filters(self) -> list[Query]:
-        """Match exactly the alerts of this incident."""
-        return [*self.everything, within(self.session.first_ms, self.session.last_ms + 1)]
 
 
 def events_of(es: Elasticsearch, index: str, rules: Rules, incident_id: str) -> Query:
@@ -56,10 +35,10 @@ def events_of(es: Elasticsearch, index: str, rules: Rules, incident_id: str) -> 
         InputError: the text is no id, or no incident holds that moment.
         EngineUnavailableError: Elasticsearch does not answer.
     """
-    return all_of(find(es, index, rules, incident_id).filters)
+    return all_of(find(es, index, rules, incident_id).filters(rules))
 
 
-def find(es: Elasticsearch, index: str, rules: Rules, incident_id: str) -> Found:
+def find(es: Elasticsearch, index: str, rules: Rules, incident_id: str) -> Bare:
     """Return the incident that holds the moment of an id. Raises as `events_of` does."""
     wanted = parse_id(incident_id)
     if wanted.dataset != rules.dataset:
@@ -72,12 +51,10 @@ def find(es: Elasticsearch, index: str, rules: Rules, incident_id: str) -> Found
     name = _whole(es, index, rules.name_field, wanted.name)
     if level is None or key is None or name is None:
         raise _unknown(incident_id, index)
-    everything = (ALERT, *level.where, *has_key(level.field, key), has_name(rules, name))
-    session = _session(es, index, rules, everything, wanted)
+    session = _session(es, index, rules, of_machine(rules, level, key, name), wanted)
     if session is None:
         raise _unknown(incident_id, index)
-    now = format_id(rules.dataset, level.field, key, name, session.first_ms)
-    return Found(now, level.field, key, name, session, everything)
+    return Bare(level, key, name, session)
 
 
 def _unknown(incident_id: str, index: str) -> InputError:
@@ -98,7 +75,7 @@ def _whole(es: Elasticsearch, index: str, field: str, text: Text) -> str | None:
 
 
 def _session(
-    es: Elasticsearch, index: str, rules: Rules, everything: tuple[Query, ...], wanted: IncidentId
+    es: Elasticsearch, index: str, rules: Rules, everything: list[Query], wanted: IncidentId
 ) -> Session | None:
     """Return the session that holds the moment; None if there is none."""
     gap, step, at = rules.gap_ms, GAPS * rules.gap_ms, wanted.at_ms
@@ -120,9 +97,7 @@ def _session(
         parts += further
 
 
-def _parts(
-    es: Elasticsearch, index: str, rules: Rules, everything: tuple[Query, ...], low: int, high: int
-) -> list[Session]:
+def _parts(es: Elasticsearch, index: str, rules: Rules, everything: list[Query], low: int, high: int) -> list[Session]:
     filters = [*everything, within(low, high)]
     (answer,) = search_with_times(es, index, lambda edges: [body(filters, {"times": by_time(rules.gap_ms, edges)})])
     return pieces(buckets_of(answer, "times"))

@@ -17,12 +17,12 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from contract.errors import InputError
-from watcher.incidents.details import Bare, with_details
+from watcher.incidents.columns import with_details
 from watcher.incidents.ids import iso
 from watcher.incidents.incident import IncidentPage
 from watcher.incidents.rules import ALERT, RISK, Level, Query, Rules, within
 from watcher.incidents.searching import MOST_BUCKETS, Answer, body, buckets_of, search_all
-from watcher.incidents.sessions import Session, by_time, chain, pieces
+from watcher.incidents.sessions import Bare, Session, by_time, chain, pieces
 from watcher.incidents.times import Edges, search_with_times
 
 MACHINES, INCIDENTS = 200, 100

@@ -14,7 +14,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from watcher.incidents.rules import RISK, SEVERITY, TIME
+from watcher.incidents.ids import format_id
+from watcher.incidents.rules import (
+    ALERT,
+    RISK,
+    SEVERITY,
+    TIME,
+    Level,
+    Query,
+    Rules,
+    has_key,
+    has_name,
+    within,
+)
 from watcher.incidents.times import Edges, time_of
 
 
@@ -38,6 +50,30 @@ class Session:
             max(self.risk, later.risk),
             max(self.severity, later.severity),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """An incident without what its columns show."""
+
+    level: Level
+    key: str
+    name: str
+    session: Session
+
+    def id(self, rules: Rules) -> str:
+        """Return its id, with the time of its first alert."""
+        return format_id(rules.dataset, self.level.field, self.key, self.name, self.session.first_ms)
+
+    def filters(self, rules: Rules) -> list[Query]:
+        """Match exactly its alerts."""
+        first, last = self.session.first_ms, self.session.last_ms
+        return [*of_machine(rules, self.level, self.key, self.name), within(first, last + 1)]
+
+
+def of_machine(rules: Rules, level: Level, key: str, name: str) -> list[Query]:
+    """Match all alerts of one machine or target and one family, also those of other incidents."""
+    return [ALERT, *level.where, *has_key(level.field, key), has_name(rules, name)]
 
 
 def by_time(gap_ms: int, edges: Edges) -> dict[str, Any]:

@@ -6,7 +6,7 @@ the first and the last document say it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from elasticsearch import Elasticsearch
@@ -34,20 +34,21 @@ def search_with_times(es: Elasticsearch, index: str, searches: Callable[[Edges],
         searches: returns the bodies, with the aggregations that it gets in the buckets.
     """
     answers = search_all(es, index, searches(COMPUTED))
-    if any(_lacks_times(answer.get("aggregations")) for answer in answers):
-        return search_all(es, index, searches(OF_DOCUMENTS))
-    return answers
+    times = (time for answer in answers for time in _first_times(answer.get("aggregations")))
+    one = next(times, None)  # an engine computes all of them or none
+    return search_all(es, index, searches(OF_DOCUMENTS)) if one is not None and one["value"] is None else answers
 
 
-def _lacks_times(part: Any) -> bool:
-    """Whether a bucket with documents, anywhere in this answer, has no first time."""
+def _first_times(part: Any) -> Iterator[Answer]:
+    """Yield the first time of each bucket with documents in this answer."""
     if isinstance(part, list):
-        return any(_lacks_times(each) for each in part)
-    if not isinstance(part, Mapping):
-        return False
-    if part.get("doc_count") and "first" in part and part["first"]["value"] is None:
-        return True
-    return any(_lacks_times(each) for each in part.values())
+        for each in part:
+            yield from _first_times(each)
+    elif isinstance(part, Mapping):
+        if part.get("doc_count") and "first" in part:
+            yield part["first"]
+        for each in part.values():
+            yield from _first_times(each)
 
 
 def time_of(edge: Mapping[str, Any]) -> int:

@@ -81,7 +81,7 @@ def test_an_id_means_exactly_its_alerts(some: tuple[Elasticsearch, str, list[Doc
     for one in (*fields.values(), *users.values()):
         assert es.count(index=index, query=events_of(es, index, RULES, one.id))["count"] == one.events
         middle = one.id.replace(one.id.rsplit("/", 1)[1], str((one.first_ms + one.last_ms) // 2))
-        assert find(es, index, RULES, middle).id == one.id
+        assert find(es, index, RULES, middle).id(RULES) == one.id
 
 
 def test_every_alert_is_in_one_incident(some: tuple[Elasticsearch, str, list[Document]]) -> None:

@@ -6,18 +6,16 @@ Many incidents are looked up in one search, each in a bucket of its own.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from elasticsearch import Elasticsearch
 
 from contract.documents.feedback import FALSE_POSITIVE, ROOT, TRUE_POSITIVE
 from contract.documents.fields import PREDICTED_LABEL
-from watcher.incidents.ids import format_id
 from watcher.incidents.incident import Counted, Incident, OtherSide, Technique, Verdicts
-from watcher.incidents.rules import ALERT, SOURCE, TARGET, Level, Query, Rules, all_of, has_key, has_name, within
+from watcher.incidents.rules import ALERT, SOURCE, TARGET, Level, Rules, all_of, within
 from watcher.incidents.searching import Answer, body, search_all
-from watcher.incidents.sessions import Session
+from watcher.incidents.sessions import Bare
 
 LABELS, ADDRESSES, TECHNIQUES = 5, 3, 3
 PRECISION = 1_000
@@ -27,25 +25,6 @@ TOGETHER = 100
 MANY_EVENTS = 20_000
 """An incident of so many alerts has a search of its own, because each bucket looks at all alerts of its search."""
 VERDICT = f"{ROOT}.verdict"
-
-
-@dataclass(frozen=True, slots=True)
-class Bare:
-    """An incident without its details."""
-
-    level: Level
-    key: str
-    name: str
-    session: Session
-
-    def filters(self, rules: Rules) -> list[Query]:
-        """Match exactly the alerts of this incident, without `event.kind`."""
-        return [
-            *self.level.where,
-            *has_key(self.level.field, self.key),
-            has_name(rules, self.name),
-            within(self.session.first_ms, self.session.last_ms + 1),
-        ]
 
 
 def with_details(es: Elasticsearch, index: str, rules: Rules, incidents: Sequence[Bare]) -> list[Incident]:
@@ -112,7 +91,7 @@ def _read(rules: Rules, one: Bare, found: Answer) -> Incident:
     right, wrong = judged.get(TRUE_POSITIVE, 0), judged.get(FALSE_POSITIVE, 0)
     events = found.get("doc_count") or session.events
     return Incident(
-        id=format_id(rules.dataset, level.field, one.key, one.name, session.first_ms),
+        id=one.id(rules),
         dataset=rules.dataset,
         key_field=level.field,
         key=one.key,
