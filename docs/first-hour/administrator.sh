@@ -43,7 +43,7 @@ cp "$here/../../es_pipelines/shippers/filebeat.yml" .
 
 say "Wait until every event has its prediction"
 until [ "$(oversight status --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["pending"])')" = 0 ]; do
-  kill -0 $serve $watch || { tail -n 20 serve.log watch.log; exit 1; }
+  kill -0 $serve && kill -0 $watch || { tail -n 20 serve.log watch.log; exit 1; }
   sleep 0.5
 done
 oversight status

@@ -9,9 +9,9 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from contract.documents.fields import ENRICHED, FAILED, PENDING, STATUS
+from watcher.incidents.rules import ALERT
 
 MOST_USERS, MOST_LABELS = 20, 100
-ALERT: dict[str, Any] = {"term": {"event.kind": "alert"}}
 
 AGGREGATIONS: dict[str, Any] = {
     "status": {"terms": {"field": STATUS, "size": 10}},

@@ -25,9 +25,7 @@ from pathlib import Path
 from elasticsearch import Elasticsearch
 from rich.console import Console
 
-from common.settings.shared import DEFAULT_MODEL
 from contract.errors import InputError
-from enrich_service.model.model_file import read_contract
 from es_pipelines.settings import ShipSettings
 from es_pipelines.ship.shipper import ShipConfig, ShipReport, ship
 from oversight import tables
@@ -118,7 +116,7 @@ def _play(config: DemoConfig, console: Console, children: Children) -> None:
 
 def _tell(console: Console, servers: Servers, es: Elasticsearch) -> None:
     """Show what an analyst would look at: a document, the incidents, a verdict, an unknown event."""
-    contract = read_contract(DEFAULT_MODEL)
+    contract = servers.contract
     alert = worst_alert(es, servers.stream)
     if alert is not None:
         document = judged(es, servers.stream, contract, alert)

@@ -37,6 +37,7 @@ class Servers:
         self._say = say
         self._running: dict[str, psutil.Popen] = {}
         self.folder = children.folder
+        self.contract = read_contract(DEFAULT_MODEL)
         self.stream = stream_name(NAMESPACE)
         self.traffic = self.folder / "traffic"
         self.state = self.folder / "state"
@@ -56,7 +57,7 @@ class Servers:
         enrich = self._http_server("enrich", "serve", "/v2/health/ready", self._ports.enrich)
         console = self._http_server("console", "console", "/health/live", self._ports.console)
         with Elasticsearch(self.engine_url, request_timeout=30) as es:
-            steps = provision(es, read_contract(DEFAULT_MODEL), namespace=NAMESPACE)
+            steps = provision(es, self.contract, namespace=NAMESPACE)
             self._say(f"pipelines       {len(steps)} resources for {self.stream}")
             self.enrich_url = self._ready("enrich service", enrich, log="enrich")
             self._say(f"enrich service  {self.enrich_url}")

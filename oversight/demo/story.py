@@ -24,8 +24,8 @@ from watcher.incidents.rules import ALERT, rules_of
 from watcher.verdicts.feedback import Verdict
 from watcher.verdicts.judge import judge
 
-HOURS_MS = 6 * 3_600_000
-"""How far back the demo looks for its incidents. The simulator's traffic is younger."""
+AROUND_MS = 6 * 3_600_000
+"""How far around now the demo looks for its incidents. All of the simulator's traffic is in it."""
 MOST_INCIDENTS = 8
 BY = "demo"
 Hit = Mapping[str, Any]
@@ -34,7 +34,7 @@ Hit = Mapping[str, Any]
 def worst_incidents(es: Elasticsearch, stream: str, contract: ModelContract, *, now: datetime) -> Sequence[Incident]:
     """Return the worst incidents of the demo, worst first."""
     now_ms = int(now.timestamp() * 1000)
-    span = Span(now_ms - HOURS_MS, now_ms + HOURS_MS)
+    span = Span(now_ms - AROUND_MS, now_ms + AROUND_MS)
     return page(es, stream, rules_of(contract), span).incidents[:MOST_INCIDENTS]
 
 
