@@ -102,15 +102,19 @@ def as_text(incidents: Sequence[Incident], note: str | None) -> str:
         who = _cut(one.key) if one.key_field else "no machine"
         judged = one.verdicts.true_positive + one.verdicts.false_positive
         other = one.other_side.n_addresses
-        sides = f", {other:,} {'sources' if one.by == 'target' else 'targets'}" if other else ""
+        sides = f", {_many(other, 'source' if one.by == 'target' else 'target')}" if other else ""
         lines += [
             one_line(
                 f"risk {one.risk:5.1f}  {one.family} {way} {who}  {iso(one.first_ms)} to {iso(one.last_ms)}  "
-                f"{one.events:,} events{sides}, {judged:,} judged"
+                f"{_many(one.events, 'event')}{sides}, {judged:,} judged"
             ),
             one_line(f"  {one.id}"),
         ]
     return "\n".join([*lines, *([note] if note else [])])
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _cut(text: str) -> str:

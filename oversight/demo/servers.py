@@ -123,6 +123,5 @@ class Servers:
             f"  incidents                 {engine} {program} incidents\n"
             f"  your verdict              {engine} {program} verdict {alert_id[:12]} false_positive --comment WHY\n"
             f"  your own file             {engine} {program} ship FILE.csv\n"
-            f"  your own traffic          {engine} {program} sense --zeek conn.log\n"
-            f"Your own cluster: docs/cluster.md\n"
+            f"Your own cluster: docs/cluster.md   Your own traffic, from Zeek, Suricata or a capture: docs/traffic.md\n"
         )
