@@ -58,6 +58,8 @@ def _ship_new(shipper: Shipper, followed: FollowedFiles) -> None:
     """Ship everything new."""
     before = set(followed.problems)
     for due in followed.poll():
+        if shipper.stopped:  # checked here: `followed` notes that a file was read when the next one is taken
+            break
         try:
             if due.is_first:
                 _ship_before(shipper, due.file)
@@ -65,8 +67,6 @@ def _ship_new(shipper: Shipper, followed: FollowedFiles) -> None:
         except UnreadableFileError as error:
             due.error = error
             shipper.report.refuse({due.file.path: error})
-        if shipper.stopped:
-            break
     shipper.report.refuse(followed.problems)
     for path in before - followed.problems.keys():
         shipper.report.solved(path)
