@@ -11,7 +11,7 @@ RESOLVE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-find-links --custom-compile-command "make lock"
 LOCK := $(RESOLVE) pyproject.toml --group build
 
-.PHONY: help demo install pins env test test-docker check bounds format golden screens lock bench faults soak audit sbom site clean venv venv-demo
+.PHONY: help demo install pins env test test-docker test-stack check bounds format golden screens lock bench faults soak audit sbom site clean venv venv-demo
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ check: venv ## run the checks that a change must pass: format, lint, types, impo
 test-docker: venv ## run the tests of the images and of docker-compose.yml, with a Docker engine (as root it starts one)
 	$(BIN)/python -m tests.docker.tools
 	$(BIN)/python -m pytest tests/docker -m docker -p no:randomly --timeout=1200 $(ARGS)
+
+test-stack: venv ## run the few tests that need Elastic's own images, with a Docker engine that can pull them
+	$(BIN)/python -m pytest tests/docker -m stack -p no:randomly --timeout=1200 $(ARGS)
 
 bounds: venv ## run the unit tests with the lowest allowed versions, and on the newest CPython of this machine
 	@.ci/bounds $(ARGS)

@@ -1,6 +1,6 @@
 """Orders long test files first: pytest-xdist assigns whole files, and a long file that starts last delays the run.
 
-Leaves out the tests of containers unless `-m` names them: a stack needs fixed ports and the machine's memory for
+Leaves out the tests of containers unless `-m` names their mark: a stack needs fixed ports and the machine's memory for
 itself.
 """
 
@@ -44,8 +44,8 @@ LONG = (
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the tests of containers, and sort the others."""
-    if "docker" not in config.option.markexpr:
-        left_out = [item for item in items if item.get_closest_marker("docker")]
+    for mark in {"docker", "stack"} - {config.option.markexpr}:
+        left_out = [item for item in items if item.get_closest_marker(mark)]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
     sort(items)

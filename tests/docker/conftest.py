@@ -41,7 +41,8 @@ def upgraded(docker: Engine, base_image: str, tmp_path_factory: pytest.TempPathF
     if reason := why_no_real_engine():
         pytest.skip(reason)
     images.stand_ins(docker, base_image)
-    made = Stack(docker, images.checkout(tmp_path_factory.mktemp("checkout")), base_image)
+    replaced = {**images.STAND_INS, "BASE_IMAGE": base_image}
+    made = Stack(docker, images.checkout(tmp_path_factory.mktemp("checkout")), replaced)
     images.make_older(made.folder)
     made.write_env()
     try:

@@ -1,6 +1,6 @@
 """The whole compose file, run by Docker in a copy of the checkout, as a user runs it.
 
-Only `.env` differs from a user's: it names stand-ins for Elasticsearch's and Kibana's images, and a base image.
+Only `.env` differs from a user's: it names other images where those of the compose file cannot be pulled.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import subprocess
 import urllib.error
 import urllib.request
 from base64 import b64encode
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,17 +24,22 @@ from dotenv import dotenv_values
 from contract.documents.fields import stream_name
 from tests.conftest import ROOT
 from tests.docker.engine import BUILD_WAIT_S, Engine
-from tests.docker.images import STAND_INS
 from tests.waiting import WAIT_S, wait_until
 
 PROJECT = "oversight-test"
 """Not `oversight`, so that an installation on the same engine keeps its volumes."""
 MAKE = shutil.which("make") or "make"
 PROFILES = ("--profile", "console", "--profile", "simulator")
+ELASTIC = "https://localhost:9200"
 LINES = (ROOT / "tests" / "golden" / "csv" / "plain.log").read_text(encoding="utf-8").splitlines()
 """Records to ship."""
 SETUP = ("certificates", "provision")
 """Services that write the certificates and the keys."""
+
+
+def basic(user: str, password: str) -> dict[str, str]:
+    """Return the headers of a user."""
+    return {"Authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"}
 
 
 @dataclass(frozen=True)
@@ -55,22 +61,21 @@ class Stack:
     Args:
         docker: the engine.
         folder: the checkout that it runs from.
-        base_image: of our images.
+        replaced: variables of the compose file that name an image, and the image to use in its place.
     """
 
     docker: Engine
     folder: Path
-    base_image: str
+    replaced: Mapping[str, str]
     shipped: int = 0
     """Number of records that were shipped."""
-    images: list[str] = field(default_factory=list)
     before: Before | None = None
 
     def write_env(self) -> None:
         """Run `make env`, and add the images."""
         subprocess.run([MAKE, "env"], cwd=self.folder, check=True, capture_output=True)
         with (self.folder / ".env").open("a", encoding="utf-8") as file:
-            for name, value in {**STAND_INS, "BASE_IMAGE": self.base_image}.items():
+            for name, value in self.replaced.items():
                 file.write(f"{name}={value}\n")
         (self.folder / "logs").mkdir(exist_ok=True)
 
@@ -84,10 +89,15 @@ class Stack:
         given = {"COMPOSE_PROJECT_NAME": PROJECT}
         return self.docker.run("compose", *words, check=check, cwd=self.folder, env=given, wait_s=wait_s)
 
+    def services(self) -> list[dict[str, Any]]:
+        """Return the services, as Compose reads them."""
+        found = json.loads(self.compose("--profile", "*", "config", "--format", "json").stdout)
+        return list(found["services"].values())
+
     def build(self) -> None:
         """Build each image as the compose file says, with the machine's network: Compose has no option for it."""
-        services = json.loads(self.compose("--profile", "*", "config", "--format", "json").stdout)["services"]
-        for image, how in {each["image"]: each["build"] for each in services.values() if "build" in each}.items():
+        services = self.services()
+        for image, how in {each["image"]: each["build"] for each in services if "build" in each}.items():
             arguments = [f"--build-arg={name}={value}" for name, value in how["args"].items()]
             words = [
                 "build",
@@ -98,7 +108,6 @@ class Stack:
                 how["context"],
             ]
             self.docker.run(*words, wait_s=BUILD_WAIT_S)
-            self.images.append(image)
 
     def up(self, *profiles: str) -> None:
         """Start everything, as docs/docker.md says. Every step of the images is in the builder's cache."""
@@ -136,17 +145,26 @@ class Stack:
 
     def get(self, url: str, **headers: str) -> tuple[int, str]:
         """Return status and text of a page on this machine, over TLS."""
-        request = urllib.request.Request(url, headers=headers)
+        return self.request("GET", url, None, **headers)
+
+    def request(self, method: str, url: str, body: Mapping[str, Any] | None, **headers: str) -> tuple[int, str]:
+        """Return status and text of the response to a request with a JSON body."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(url, data, {"Content-Type": "application/json", **headers}, method=method)
         try:
             with urllib.request.urlopen(request, context=self.trust, timeout=WAIT_S) as answer:
                 return answer.status, answer.read().decode(errors="replace")
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode(errors="replace")
 
+    @property
+    def superuser(self) -> dict[str, str]:
+        """Headers of the user elastic."""
+        return basic("elastic", self.secrets["ELASTIC_PASSWORD"])
+
     def ask(self, path: str) -> dict[str, Any]:
         """Return an answer of Elasticsearch, as the user elastic."""
-        given = b64encode(f"elastic:{self.secrets['ELASTIC_PASSWORD']}".encode()).decode()
-        status, answer = self.get(f"https://localhost:9200/{path}", Authorization=f"Basic {given}")
+        status, answer = self.get(f"{ELASTIC}/{path}", **self.superuser)
         assert status == 200, answer
         found: dict[str, Any] = json.loads(answer)
         return found

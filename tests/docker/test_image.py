@@ -22,7 +22,7 @@ SITE = "/opt/venv/lib/python3*/site-packages"
 @pytest.fixture(scope="module")
 def built(docker: Engine, base_image: str, tmp_path_factory: pytest.TempPathFactory) -> Engine:
     """An engine that has both images."""
-    stack = Stack(docker, checkout(tmp_path_factory.mktemp("checkout")), base_image)
+    stack = Stack(docker, checkout(tmp_path_factory.mktemp("checkout")), {"BASE_IMAGE": base_image})
     stack.write_env()
     stack.build()
     return docker

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -31,10 +32,18 @@ def test_long_files_come_first_and_the_others_stay_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "code"), [((), pytest.ExitCode.NO_TESTS_COLLECTED), (("-m", "docker"), pytest.ExitCode.OK)]
+    ("words", "code", "files"),
+    [
+        ((), pytest.ExitCode.NO_TESTS_COLLECTED, set()),
+        (("-m", "docker"), pytest.ExitCode.OK, {"test_image.py", "test_pins.py", "test_stack.py"}),
+        (("-m", "stack"), pytest.ExitCode.OK, {"test_elastic.py"}),
+    ],
 )
-def test_only_a_run_that_names_the_mark_has_the_tests_of_containers(words: tuple[str, ...], code: int) -> None:
+def test_only_a_run_that_names_the_mark_has_the_tests_of_containers(
+    words: tuple[str, ...], code: int, files: set[str]
+) -> None:
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", *words, "tests/docker"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stdout
-    assert ("deselected" in done.stdout) == (not words)
+    assert set(re.findall(r"^tests/docker/(\w+\.py)::", done.stdout, re.MULTILINE)) == files
+    assert "deselected" in done.stdout
