@@ -8,6 +8,7 @@ program(...)           ──▶ any other command                          ┘
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.client
 import os
 import subprocess
@@ -44,8 +45,12 @@ class Server:
         return sum(times.user + times.system for times in (one.cpu_times() for one in family))
 
 
+@functools.cache
 def server_core() -> int | None:
-    """The core that servers run on, while the load comes from the others; None if there is only one core."""
+    """The core that servers run on, while the load comes from the others; None if there is only one core.
+
+    It is chosen once, because `keep_off_the_servers` takes the core away from this process.
+    """
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     return cores[-1] if len(cores) > 1 else None
 
