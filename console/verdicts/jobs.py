@@ -66,9 +66,14 @@ class Job:
 
 
 class Jobs:
-    """The jobs of this console. Threads share it."""
+    """The jobs of this console. Threads share it.
 
-    def __init__(self) -> None:
+    Args:
+        now_s: the clock, in seconds from any moment; it never goes back.
+    """
+
+    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._now_s = now_s
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
 
@@ -126,13 +131,17 @@ class Jobs:
         with self._lock:
             if job.ended_s is None:
                 raise AccessError(409, "still_running", "the verdict is still being written; stop it first")
-            late = time.monotonic() > job.ended_s + UNDO_S + GRACE_S
+            late = self._now_s() > job.ended_s + UNDO_S + GRACE_S
             if late or job.undone or job.undoes is not None:
                 raise AccessError(
                     410, "too_late", "this can no longer be undone; judge the events again to change the verdict"
                 )
             job.undone = True
         return job
+
+    def state(self, job: Job) -> dict[str, Any]:
+        """Return a job as JSON values."""
+        return _state(job, self._now_s())
 
     def _run(self, job: Job, work: Work) -> None:
         def show(tally: Tally) -> None:
@@ -147,15 +156,15 @@ class Jobs:
             log.exception("writing verdicts failed in the console", extra={"event.action": job.what["event.action"]})
             job.problem = "the console failed; its log says why"
         finally:
-            job.ended_s = time.monotonic()
-            job.ended.set()
+            job.ended_s = self._now_s()
             if job.undoes is not None:
-                _undone(job, job.undoes)
+                _undone(job, job.undoes, job.ended_s)
             _log(job)
+            job.ended.set()
 
     def _forget(self) -> None:
         """Drop what can no longer be undone or asked for."""
-        now_s = time.monotonic()
+        now_s = self._now_s()
         for job in list(self._jobs.values()):
             if job.ended_s is None:
                 continue
@@ -167,12 +176,12 @@ class Jobs:
                 del self._jobs[job.id]
 
 
-def _undone(job: Job, done: Job) -> None:
+def _undone(job: Job, done: Job, now_s: float) -> None:
     """Forget what stood before; after a fault, let the person undo the rest."""
     if job.problem is None:
         done.before.close()
     else:
-        done.undone, done.ended_s = False, time.monotonic()
+        done.undone, done.ended_s = False, now_s
 
 
 def _log(job: Job) -> None:
@@ -198,8 +207,7 @@ def _log(job: Job) -> None:
     )
 
 
-def state_of(job: Job) -> dict[str, Any]:
-    """Return a job as JSON values."""
+def _state(job: Job, now_s: float) -> dict[str, Any]:
     tally = job.tally
     return {
         "job": job.id,
@@ -224,5 +232,5 @@ def state_of(job: Job) -> dict[str, Any]:
         "left": tally.left,
         "stopped": tally.stopped,
         "problem": job.problem,
-        "undo_s": job.undo_left_s(time.monotonic()),
+        "undo_s": job.undo_left_s(now_s),
     }

@@ -26,7 +26,7 @@ from console.panels.models import DashboardCache
 from console.panels.searches import Engine
 from console.verdicts.bodies import Choose, Event, Give, Nothing, read
 from console.verdicts.guard import JSON, signed_in
-from console.verdicts.jobs import Job, Jobs, state_of
+from console.verdicts.jobs import Job, Jobs
 from console.verdicts.points import Points
 from console.web.access import AccessError
 from console.web.sessions import COOKIE, Session, Sessions
@@ -121,7 +121,7 @@ class Verdicts:
             if job is None:
                 start = self._events if body.point is None else self._point
                 job = start(body, session, verdict)
-        return _quick(job)
+        return self._quick(job)
 
     def _events(self, body: Give, session: Session, verdict: Verdict | None) -> Job:
         es, index = self._writer(), self._indices.events
@@ -154,7 +154,7 @@ class Verdicts:
         session = self._current()
         if session is None:
             raise AccessError(401, "not_signed_in", "sign in again")
-        return _answer(state_of(self._jobs.get(session, job_id)))
+        return _answer(self._jobs.state(self._jobs.get(session, job_id)))
 
     def stop(self, job_id: str) -> Response:
         """Stop a write after its current page."""
@@ -162,7 +162,7 @@ class Verdicts:
         job = self._jobs.get(signed_in(), job_id)
         job.stop.set()
         job.ended.wait(1)
-        return _answer(state_of(job))
+        return _answer(self._jobs.state(job))
 
     def undo(self, job_id: str) -> Response:
         """Restore what stood before a write."""
@@ -170,7 +170,7 @@ class Verdicts:
         session = signed_in()
         with self._starting:
             job = self._jobs.of_request(session, f"undo-{job_id}") or self._undo(session, job_id)
-        return _quick(job)
+        return self._quick(job)
 
     def _undo(self, session: Session, job_id: str) -> Job:
         done = self._jobs.take_for_undo(session, job_id)
@@ -186,6 +186,11 @@ class Verdicts:
         except AccessError:
             done.undone = False
             raise
+
+    def _quick(self, job: Job) -> Response:
+        """Return the state of a job, after a moment in which most jobs end, so that the page need not ask again."""
+        job.ended.wait(QUICK_S)
+        return _answer(self._jobs.state(job))
 
     def _job(self, name: str, session: Session, what: dict[str, Any], verdict: Verdict | None, total: int) -> Job:
         """Return a job with what its line of the log says."""
@@ -215,12 +220,6 @@ def _aims(es: Elasticsearch, index: str, events: Sequence[Event]) -> tuple[list[
     hits = find_places(es, index, list(seen))
     aims = [Aim(hit, shown) for hit, shown in zip(hits, seen.values(), strict=True) if hit is not None]
     return aims, len(seen) - len(aims)
-
-
-def _quick(job: Job) -> Response:
-    """Return the state of a job, after a moment in which most jobs end, so that the page need not ask again."""
-    job.ended.wait(QUICK_S)
-    return _answer(state_of(job))
 
 
 def _answer(data: Any) -> Response:
