@@ -9,6 +9,7 @@ import * as people from "./people.js";
 import * as undo from "./undo.js";
 
 const ASK_MS = 400;
+const LONGEST_COMMENT = 1000;
 const WORDS = { true_positive: "true positive", false_positive: "false positive" };
 
 /**
@@ -41,7 +42,7 @@ function fill(element, what, session) {
   }
   const label = make("select", { title: "The true label" }, make("option", { value: "", text: "label as predicted" }),
     ...session.labels.map((one) => make("option", { value: one.name, text: one.name })));
-  const comment = make("input", { type: "text", maxlength: "1000", placeholder: "comment", autocomplete: "off", dir: "auto" });
+  const comment = make("input", { type: "text", placeholder: "comment", autocomplete: "off", dir: "auto" });
   const told = make("p", { class: "told" });
   const title = make("span", { class: "what", text: titleOf(what) });
   const bar = { element, what, label, comment, told, title };
@@ -64,8 +65,15 @@ function choose(bar) {
 async function judge(bar, verdict) {
   const body = { request: requestId(), verdict };
   if (verdict !== null) {
+    const comment = bar.comment.value.trim();
+    const letters = [...comment].length;
+    if (letters > LONGEST_COMMENT) {
+      tell(bar, `The comment has ${count(letters)} characters; it can have at most ${count(LONGEST_COMMENT)}. Shorten it, and put the rest into a ticket.`, "problem");
+      bar.comment.focus();
+      return;
+    }
     if (bar.label.value) body.label = bar.label.value;
-    if (bar.comment.value.trim()) body.comment = bar.comment.value.trim();
+    if (comment) body.comment = comment;
   }
   busy(bar, true);
   try {

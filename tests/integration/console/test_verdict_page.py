@@ -91,6 +91,37 @@ def test_a_verdict_of_someone_else_is_told(browser: Browser, open_desk: Desk, fi
         assert es.get(index=index, id=doc_id)["_source"]["oversight"]["feedback"]["by"] == "bob"
 
 
+def test_a_comment_or_label_that_is_too_long_is_told(browser: Browser, open_desk: Desk, filled: Installation) -> None:
+    """The form refuses a comment of a megabyte; the server refuses a label that somebody put into the form."""
+    with visit(browser) as visitor:
+        page = signed_in(visitor, open_desk, f"/triage?{RANGE}")
+        visitor.complaints.clear()  # the wrong token
+        page.locator("#panel-newest-alerts button.open").nth(3).click()
+        bar = page.get_by_role("group", name="Judge this event")
+        comment, label = bar.get_by_label("Comment"), bar.get_by_label("Label")
+        comment.fill("x" * 2**20)
+        bar.get_by_role("button", name="True positive").click()
+        expect(bar).to_contain_text("The comment has 1,048,576 characters; it can have at most 1,000.")
+        expect(comment).to_be_focused()
+        comment.fill("x" * 1_000)
+        label.evaluate("(list) => { list.options[1].value = 'y'.repeat(2 ** 20); list.selectedIndex = 1; }")
+        bar.get_by_role("button", name="True positive").click()
+        expect(bar).to_contain_text("the body is larger than 1,048,576 bytes")
+        label.evaluate("(list) => { list.options[1].value = 'y'.repeat(2 ** 19); list.selectedIndex = 1; }")
+        bar.get_by_role("button", name="True positive").click()
+        expect(bar).to_contain_text("length <= 1024 - at `$.label`")
+        label.select_option("")
+        bar.get_by_role("button", name="True positive").click()
+        expect(page.locator(".toast").get_by_text("Judged 1 event as true positive.")).to_be_visible()
+        assert [
+            complaint for complaint in visitor.complaints if "413" not in complaint and "400" not in complaint
+        ] == []
+        index, _, doc_id = page.evaluate("new URLSearchParams(location.search).get('event')").partition("/")
+    with Elasticsearch(filled.url) as es:
+        given = es.get(index=index, id=doc_id)["_source"]["oversight"]["feedback"]
+    assert (given["comment"], given.get("label")) == ("x" * 1_000, None)
+
+
 def test_signing_out_asks_again(browser: Browser, open_desk: Desk) -> None:
     with visit(browser) as visitor:
         page = signed_in(visitor, open_desk, f"/events?{RANGE}")
