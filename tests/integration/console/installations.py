@@ -60,7 +60,7 @@ class Installation:
 
     def engine(self) -> Engine:
         """The engine, as the console queries it."""
-        return _Engine(
+        return PatientEngine(
             lambda: Elasticsearch(self.url), lambda error: str(cluster.explain(error, self.url)), timeout_s=60.0
         )
 
@@ -70,7 +70,7 @@ class Installation:
         return console(folder, ELASTICSEARCH_URL=self.url, OVERSIGHT_NAMESPACE=self.namespace, **index, **more)
 
 
-class _Engine(Engine):
+class PatientEngine(Engine):
     """The console's engine, which asks again if a response is cut short.
 
     The program in front of OpenSearch, which makes it answer as Elasticsearch does, sometimes does that while the

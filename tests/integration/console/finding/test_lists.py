@@ -20,6 +20,7 @@ from console.panels.searches import Engine
 from contract.documents.fields import FIELDS, properties
 from contract.errors import EngineUnavailableError, InputError
 from es_pipelines.resources.desired import model_fields
+from tests.integration.console.installations import PatientEngine
 from tests.unit.console.panel_samples import contract, shown
 from tests.waiting import WAIT_S
 
@@ -49,7 +50,7 @@ class Filled:
     @property
     def lists(self) -> Lists:
         """Lists of a console that was just started."""
-        return Lists(Engine(lambda: Elasticsearch(self.url, node_class=BoundedNode), str, timeout_s=WAIT_S))
+        return Lists(PatientEngine(lambda: Elasticsearch(self.url, node_class=BoundedNode), str, timeout_s=WAIT_S))
 
     def wanted(self, sort: str = "", *, size: int = SIZE, query: Any = None, limit_bytes: int = 16 * MIB) -> Wanted:
         """A list of these events."""
