@@ -180,7 +180,7 @@ def _page(engine: Engine, namespace: str, contract: ModelContract, name: str) ->
     shown, indices = show(contract), Indices(namespace)
     board = shown.page(name)
     assert board is not None  # noqa: S101  the names are those of pages
-    desk = Desk(engine, indices, rules_of(contract), shown.boards.colours)
+    desk = Desk(engine, indices, rules_of(contract), shown.boards.colours, shown.fields)
 
     def timed(minutes: int) -> float:
         wanted = asked(MultiDict([("from", f"now-{minutes}m")]), board, shown.fields)

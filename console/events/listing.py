@@ -16,6 +16,7 @@ from kibana.panels.conditions import All, Between, Exists, Is, Not
 from kibana.panels.declarations import ARRIVALS, Case, Cases, Column, Control, Dashboard, Panel, SavedSearch, Times
 from kibana.panels.model_view import ALERT, FAMILY, LABEL, SEVERITY_CASES, SEVERITY_FIELD, View
 from kibana.panels.palette import STATUS as STATUS_COLOURS
+from watcher.incidents.rules import OF_ONE_ALERT, TIME
 
 OF_A_LARGE_ONE = {
     "includes": [
@@ -118,7 +119,8 @@ def _controls(view: View) -> tuple[Control, ...]:
 
 
 def find(engine: Engine, indices: Indices, index: str, doc_id: str) -> Mapping[str, Any] | None:
-    """Return one event of this installation with its whole `_source`; None if it does not exist.
+    """Return one event of this installation with its whole `_source`, and the indexed fields that say which incident
+    it belongs to; None if it does not exist.
 
     The search covers only this installation's stream, so a URL cannot read another index. Ids are unique in each
     backing index only: without an index (an empty text) it is the newest event with this id.
@@ -130,7 +132,13 @@ def find(engine: Engine, indices: Indices, index: str, doc_id: str) -> Mapping[s
     if index:
         wanted.append({"term": {"_index": index}})
     newest = [{"@timestamp": {"order": "desc", "unmapped_type": "date"}}]
-    body: dict[str, Any] = {"size": 1, "query": {"bool": {"filter": wanted}}, "sort": newest}
+    indexed = [{"field": TIME, "format": "epoch_millis"}, *OF_ONE_ALERT]
+    body: dict[str, Any] = {
+        "size": 1,
+        "query": {"bool": {"filter": wanted}},
+        "sort": newest,
+        "docvalue_fields": indexed,
+    }
     answer = engine.msearch([(indices.events, body)])[0]
     if is_too_large(answer):
         answer = engine.msearch([(indices.events, {**body, "_source": OF_A_LARGE_ONE})])[0]

@@ -12,6 +12,8 @@ from urllib.parse import quote
 
 from console.events.safe_text import label
 from console.events.story import ATTACK_PAGES, STEPS
+from console.finding.fields import Fields
+from console.finding.whole import of_incident
 from console.panels.chart import Colours
 from console.panels.indices import Indices
 from console.panels.scope import Scope
@@ -19,10 +21,11 @@ from console.panels.searches import Engine
 from kibana.panels.declarations import EVENTS
 from watcher.incidents.columns import VERDICT
 from watcher.incidents.detail import Detail, Event, detail
+from watcher.incidents.ids import format_id
 from watcher.incidents.incident import Counted, Incident, Technique
 from watcher.incidents.markdown import as_markdown
 from watcher.incidents.page import Span, page
-from watcher.incidents.rules import RISK, Rules
+from watcher.incidents.rules import RISK, TARGET, TIME, Rules
 
 KEY_TITLES = {
     "source.ip": "Machine",
@@ -43,6 +46,8 @@ class Desk:
     indices: Indices
     rules: Rules
     colours: Colours
+    fields: Fields
+    """What a query line can name."""
 
     def page(self, scope: Scope, after: int) -> dict[str, Any]:
         """Return one page of incidents.
@@ -81,8 +86,26 @@ class Desk:
             "timeline": [[bar.start_ms, bar.events, bar.risk] for bar in found.timeline],
             "reasons": [[label(each.value), each.events] for each in found.reasons],
             "events": [_event(each) for each in found.events],
+            "all": of_incident(found.incident, self.rules, self.fields),
             "around": _around(found),
             "markdown": as_markdown(found, link=link),
+        }
+
+    def of_event(self, hit: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the incident that an event belongs to; None if it is no alert.
+
+        Args:
+            hit: the event with its indexed fields.
+        """
+        fields: Mapping[str, list[Any]] = hit.get("fields") or {}
+        if fields.get("event.kind") != ["alert"] or not fields.get(TIME):
+            return None
+        field, key = self.rules.key_of(fields)
+        name = str((fields.get(self.rules.name_field) or [""])[0])
+        return {
+            "id": format_id(self.rules.dataset, field, key, name, int(fields[TIME][0])),
+            **_names(field, key, name),
+            "by": "target" if field == TARGET else "machine",
         }
 
     def row(self, one: Incident) -> dict[str, Any]:
@@ -91,9 +114,8 @@ class Desk:
         return {
             "id": one.id,
             "series": one.id.rpartition("/")[0],
-            "family": label(one.family) if one.family else "alerts",
+            **_names(one.key_field, one.key, one.family),
             "by": one.by,
-            "who": [KEY_TITLES.get(one.key_field, "Machine"), label(one.key) if one.key_field else NO_MACHINE],
             "field": one.key_field,
             "first": one.first_ms,
             "last": one.last_ms,
@@ -107,6 +129,14 @@ class Desk:
             "verdicts": [one.verdicts.true_positive, one.verdicts.false_positive, one.verdicts.open],
             "colour": self.colours.get("label", {}).get(first_label) or self.colours.get("family", {}).get(one.family),
         }
+
+
+def _names(key_field: str, key: str, family: str) -> dict[str, Any]:
+    """Return what and who, for the title of an incident."""
+    return {
+        "family": label(family) if family else "alerts",
+        "who": [KEY_TITLES.get(key_field, "Machine"), label(key) if key_field else NO_MACHINE],
+    }
 
 
 def _counted(values: tuple[Counted, ...]) -> list[list[Any]]:

@@ -32,8 +32,10 @@ from console.events.story import story
 from console.events.verdict_command import verdict_command
 from console.finding.errors import QueryLineError
 from console.finding.pivots import pivots
+from console.finding.routes import PAGE as EVENTS
 from console.finding.routes import Routes
 from console.finding.rows import without_list
+from console.finding.whole import add_ways
 from console.incidents import routes as incidents
 from console.incidents.board import INCIDENTS
 from console.incidents.data import Desk
@@ -199,6 +201,9 @@ class Console:
         now_ms = time.time_ns() // 1_000_000
         listed = without_list(board)
         found = page(self._engine, listed, wanted, indices=self._indices, colours=shown.boards.colours, now_ms=now_ms)
+        all_events = shown.page(EVENTS)
+        if all_events is not None:
+            add_ways(found, board, wanted, all_events)
         if board.id == OPERATIONS:
             found["datasets"] = self._datasets()
         if board.id == INCIDENTS:
@@ -210,7 +215,7 @@ class Console:
         """Return the incidents of the current model."""
         shown = self._models.now
         rules = rules_of(shown.contract, dataset=self._indices.dataset, gap_min=self._gap_min)
-        return Desk(self._engine, self._indices, rules, shown.boards.colours)
+        return Desk(self._engine, self._indices, rules, shown.boards.colours, shown.fields)
 
     def _datasets(self) -> list[dict[str, Any]]:
         """Return each dataset of the namespace in a few words."""
@@ -238,6 +243,7 @@ class Console:
             "command": verdict_command(self._program, self._indices, doc_id),
             "pivots": pivots(hit.get("_source") or {}, shown.contract),
             "seen": seen_in(hit["_source"]),
+            "incident": self._desk().of_event(hit),
         }
         return answer(details | more)
 

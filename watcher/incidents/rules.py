@@ -6,7 +6,7 @@ any other alert              source.ip, else user.id, host.name, observer.name, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -26,6 +26,8 @@ FAMILY = "oversight.prediction.family"
 ALERT: Query = {"term": {"event.kind": "alert"}}
 TIME = "@timestamp"
 RISK, SEVERITY = "event.risk_score", "event.severity"
+OF_ONE_ALERT = ("event.kind", FAMILY, PREDICTED_LABEL, TARGET, *MACHINE_FIELDS)
+"""The fields that say which incident an alert belongs to, beside its time."""
 MINUTE_MS = 60_000
 
 
@@ -63,6 +65,17 @@ class Rules:
             levels.append(Level(field, "machine", (*before, exists(field))))
             before.append(none_of(exists(field)))
         return (*levels, Level("", "machine", tuple(before)))
+
+    def key_of(self, fields: Mapping[str, Sequence[Any]]) -> tuple[KeyField, str]:
+        """Return the key of one alert: its field, and the first value there.
+
+        Args:
+            fields: the values that Elasticsearch indexed, by field. It may not index all of `_source`.
+        """
+        by_target = any(name in self.targets for name in fields.get(self.name_field, ())) and fields.get(TARGET)
+        fields_of_keys: tuple[KeyField, ...] = (TARGET,) if by_target else MACHINE_FIELDS
+        field: KeyField = next((each for each in fields_of_keys if fields.get(each)), "")
+        return field, str(fields[field][0]) if field else ""
 
     def level(self, field: str) -> Level | None:
         """Return the level of a key field; None if no alert has its key there."""

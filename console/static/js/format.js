@@ -32,3 +32,6 @@ export function local(milliseconds) {
   const date = new Date(milliseconds - new Date(milliseconds).getTimezoneOffset() * 60000);
   return date.toISOString().slice(0, 19);
 }
+
+/** Return what an incident is called: its family, and its machine or target. */
+export const incidentTitle = (row) => `${row.family} ${row.by === "target" ? "against" : "from"} ${row.who[1]}`;

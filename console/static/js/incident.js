@@ -3,11 +3,12 @@
 import { get } from "./api.js";
 import { copy } from "./copy.js";
 import { byId, make } from "./dom.js";
-import { count, duration, moment, time } from "./format.js";
+import { count, duration, incidentTitle, moment, time } from "./format.js";
 import { labels, others, verdict } from "./incidents.js";
 import * as keys from "./keys.js";
 import * as state from "./state.js";
 import * as story from "./story.js";
+import { allEvents } from "./tables.js";
 import { verdictBar } from "./verdict.js";
 
 let asked = null;
@@ -62,8 +63,7 @@ async function copyMarkdown() {
 function show(details) {
   shown = details;
   const row = details.incident;
-  const way = row.by === "target" ? "against" : "from";
-  byId("incident-title").textContent = `${row.family} ${way} ${row.who[1]}`;
+  byId("incident-title").textContent = incidentTitle(row);
   byId("incident-copied").textContent = "";
   byId("incident-content").replaceChildren(
     ...[lead(row), verdictBar({ kind: "incident", id: row.id, done: () => open(row.id) }), meanings(details.meanings), timeline(details), reasons(details.reasons), around(details), events(details), reference(row)].filter((part) => part),
@@ -166,7 +166,7 @@ function events(details) {
     return tr;
   });
   return section("Events", table(["Time", "Label", "Risk", row.by === "target" ? "Source" : "Target", "Service", "Verdict"], rows),
-    left > 0 ? make("p", { class: "left-out", text: `${count(left)} later events are not listed here` }) : null);
+    make("p", { class: "left-out" }, left > 0 ? `${count(left)} later events are not listed here. ` : null, details.all ? allEvents(details.all, row.events) : null));
 }
 
 function table(titles, rows) {

@@ -3,16 +3,12 @@
 import { make } from "./dom.js";
 import * as state from "./state.js";
 
-const LIST = "/events";
-
 /** Return links for the ways of an event; null if there are none. */
 export function pivots(ways) {
   if (!ways?.length) return null;
   return make("div", { class: "pivots", role: "group", "aria-label": "Related events" }, ...ways.map((way) => {
     const changesTime = way.arguments.from !== undefined;
-    const now = new URLSearchParams(changesTime ? state.search() : { from: state.from(), to: state.to() });
-    now.delete("sort");
-    for (const [name, value] of Object.entries(way.arguments)) now.set(name, value);
-    return make("a", { href: `${LIST}?${now}`, text: way.title, dir: "auto" });
+    const base = changesTime ? state.search() : { from: state.from(), to: state.to() };
+    return make("a", { href: state.list(Object.entries(way.arguments), base), text: way.title, dir: "auto" });
   }));
 }

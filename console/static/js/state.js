@@ -130,6 +130,16 @@ export function elsewhere(path, control = null, value = null) {
   return rest ? `${path}?${rest}` : path;
 }
 
+/** Return the URL of the list of events with these arguments, beside those of `base`. */
+export function list(arguments_, base = {}) {
+  const now = new URLSearchParams(base);
+  now.delete("sort");
+  const names = new Set(arguments_.map(([name]) => name));
+  names.forEach((name) => now.delete(name));
+  arguments_.forEach(([name, value]) => now.append(name, value));
+  return `/events?${now}`;
+}
+
 function write(change, turns = false) {
   const now = read();
   if (!turns) PLACE.forEach((name) => now.delete(name));

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { copyButton } from "./copy.js";
 import { byId, make } from "./dom.js";
-import { moment, percent } from "./format.js";
+import { incidentTitle, moment, percent } from "./format.js";
 import * as keys from "./keys.js";
 import { pivots } from "./pivots.js";
 import * as state from "./state.js";
@@ -138,7 +138,13 @@ function handling(details) {
     ...details.machines.map(([name, address]) => copyButton(`Copy ${name.toLowerCase()}`, address)),
     details.raw === null ? null : copyButton("Copy raw line", details.raw),
   ];
-  return section("Related events", ...[pivots(details.pivots)].filter((one) => one !== null), make("p", { class: "copies" }, ...copies.filter((one) => one !== null)));
+  return section("Related events", ...[incident(details.incident), pivots(details.pivots)].filter((one) => one !== null), make("p", { class: "copies" }, ...copies.filter((one) => one !== null)));
+}
+
+/** Link to the incident of an alert, unless the event was opened from there. */
+function incident(row) {
+  if (!row || byId("incident")?.open) return null;
+  return make("p", { class: "part" }, "Part of the incident ", make("a", { href: `/?${new URLSearchParams({ incident: row.id })}`, text: incidentTitle(row), dir: "auto" }));
 }
 
 function model(values) {

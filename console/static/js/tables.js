@@ -2,6 +2,7 @@
 
 import { make } from "./dom.js";
 import { count, moment } from "./format.js";
+import { list } from "./state.js";
 
 const ATTACK_PAGES = "https://attack.mitre.org/";
 
@@ -92,5 +93,12 @@ function frame(table, caption, rows) {
 }
 
 function leftOut(table) {
-  return table.left_out ? make("p", { class: "left-out", text: `${count(table.left_out)} ${table.by_time ? "older" : "more"} events are not listed` }) : null;
+  if (!table.left_out) return null;
+  const text = `${count(table.left_out)} ${table.by_time ? "older" : "more"} events are not listed. `;
+  return make("p", { class: "left-out" }, text, table.all ? allEvents(table.all, table.total) : null);
+}
+
+/** Return a link to the page of events; `address` has the arguments with which it lists all events of a shorter list. */
+export function allEvents(address, total) {
+  return make("a", { class: "all-events", href: list(address), text: `All ${count(total)} in Events` });
 }

@@ -12,12 +12,13 @@ import pytest
 from elasticsearch import Elasticsearch
 from werkzeug.datastructures import MultiDict
 
+from console.finding.whole import of_panel
 from console.panels.board import page
 from console.panels.chart import draws
 from console.panels.query import body
 from console.panels.rows import OTHERS, rows_of
 from console.panels.scope import asked, scope_of
-from console.panels.searches import Engine, lacks_percentiles
+from console.panels.searches import Engine, Search, lacks_percentiles
 from console.panels.time_range import HOUR
 from contract.documents.fields import ENRICHED, FAILED, PENDING
 from contract.errors import EngineUnavailableError
@@ -34,6 +35,7 @@ ENGINES = [
     pytest.param("elasticsearch", marks=pytest.mark.elasticsearch),
 ]
 PAGES = {one.id: one for one in shown().pages}
+(NEWEST,) = (panel for panel in PAGES["events"].panels if panel.search is not None)
 COUNTED = [
     (one, panel)
     for one, panel in all_panels()
@@ -115,6 +117,32 @@ def test_counts_are_those_of_the_documents(filled: Installation, picked: dict[st
         if found - wanted or (wanted - found and not cut) or (wanted and not found):
             wrong.append((board.id, panel.id, wanted - found, found - wanted))
     assert wrong == []
+
+
+@pytest.mark.parametrize(
+    "picked",
+    [{}, {"user": "delta", "q": "risk > 5 or not label: normal"}, {"model-version": "1.0.0", "from": "all"}],
+    ids=["all", "filtered", "by-version"],
+)
+def test_the_page_of_events_lists_everything_of_a_shortened_list(filled: Installation, picked: dict[str, str]) -> None:
+    """The link below each list of events leads to as many events as the list counts, with the same filters."""
+    events, fields, now_ms = PAGES["events"], shown().fields, filled.now_ms
+    lists = [(board, panel) for board, panel in all_panels() if panel.search and not panel.source.heartbeats]
+    lists = [(board, panel) for board, panel in lists if board is not events]
+    searches: list[Search] = []
+    for board, panel in lists:
+        wanted = asked(MultiDict({"from": "now-2d", **picked}), board, fields)
+        scope = scope_of(wanted, now_ms=now_ms, first_ms=_ms(filled.documents[0]["@timestamp"]))
+        time = {"from": scope.time.start_ms, "to": scope.time.end_ms - 1}
+        arguments = of_panel(panel, wanted, time, events)
+        assert arguments is not None
+        there = scope_of(asked(MultiDict(arguments), events, fields), now_ms=now_ms, first_ms=0)
+        searches += [(filled.place.events, {"query": scope.query(panel), "track_total_hits": True, "size": 0})]
+        searches += [(filled.place.events, {"query": there.query(NEWEST), "track_total_hits": True, "size": 0})]
+    totals = [answer["hits"]["total"]["value"] for answer in filled.engine().msearch(searches)]
+    assert len(lists) == 3
+    assert totals[::2] == totals[1::2]
+    assert sum(totals) > 0
 
 
 def test_the_range_of_all_time_begins_with_the_first_event(filled: Installation) -> None:

@@ -195,6 +195,30 @@ def test_an_event_leads_to_its_neighbours(visitor: Visit, shown: Console, hostil
     expect(page.locator(".where")).to_contain_text(f"of {wanted:,}")
 
 
+def test_a_shortened_list_leads_to_all_of_its_events(visitor: Visit, shown: Console) -> None:
+    """With the filters of the page; the page of events counts as many."""
+    page = visitor.go(f"{shown.url}/triage?from=now-2d&q=user%3A * or source%3A *")
+    link = page.locator("#panel-newest-alerts").get_by_role("link", name=re.compile(r"^All [\d,]+ in Events$"))
+    total = link.inner_text().split()[1]
+    assert int(total.replace(",", "")) > 50
+    link.click()
+    expect(page.locator(".where")).to_have_text(f"1 to 50 of {total}")
+
+
+def test_an_alert_leads_to_its_incident(visitor: Visit, shown: Console) -> None:
+    """One click from the event to the incident that holds it; its events lead back to the list."""
+    page = visitor.go(f"{shown.url}/{EVENTS}&kind=alert&q=user: alpha")
+    page.locator("[data-turns] button.open").first.click()
+    link = page.locator("#story .part a")
+    name = link.inner_text()
+    link.click()
+    expect(page.locator("#incident-title")).to_have_text(name)
+    everything = page.locator("#incident").get_by_role("link", name=re.compile(r"^All [\d,]+ in Events$"))
+    total = everything.inner_text().split()[1]
+    everything.click()
+    expect(page.locator(".where")).to_have_text(re.compile(f"of {total}$"))
+
+
 def test_a_saved_search_is_opened_again_and_removed(visitor: Visit, shown: Console) -> None:
     """It stays in this browser; a damaged store is ignored."""
     page = visitor.go(f"{shown.url}/{EVENTS}")

@@ -22,6 +22,12 @@ from tests.waiting import WAIT_S
 pytestmark = pytest.mark.browser
 RANGE = "from=now-2d"
 WHO = "10.9.9.9"
+LINES = """() => [...document.querySelectorAll('#incident table td:nth-child(2)')].map((cell) => {
+  const range = document.createRange();
+  range.selectNodeContents(cell);
+  return [cell.textContent, range.getClientRects().length];
+})"""
+"""Text and number of lines of each label of an incident's events."""
 EVIL = '<img src=x onerror="window.hurt=1">\u202e'
 
 
@@ -172,6 +178,19 @@ def test_hostile_values_stay_text(visitor: Visit, shown: Console) -> None:
     assert page.locator("#incident-list tbody tr").count() > 0
     assert visitor.evaluate(AUDIT) == []
     visitor.keep("hostile-incidents", whole=True)
+
+
+def test_no_label_breaks_on_a_narrow_screen(browser: Browser, shown: Console) -> None:
+    """At 390 px a label stays on one line, and the table scrolls in its frame."""
+    with visit(browser, width=390, height=844) as visitor:
+        page = visitor.go(f"{shown.url}/?{RANGE}&label=buffer_overflow")
+        page.locator("#incident-list button.open").first.click()
+        page.wait_for_selector("#incident[data-ready]")
+        lines = visitor.evaluate(LINES)
+        assert [text for text, _ in lines].count("buffer_overflow") > 0
+        assert [text for text, height in lines if height > 1] == []
+        assert visitor.evaluate("document.getElementById('incident').scrollWidth") <= 390
+        assert visitor.complaints == []
 
 
 @pytest.mark.parametrize("dark", [False, True])

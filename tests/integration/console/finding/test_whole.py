@@ -1,0 +1,91 @@
+"""From an incident to the page of events and back, on every engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from console.finding.query_line import parse
+from console.finding.whole import of_incident
+from console.incidents.data import Desk
+from console.panels.indices import Indices
+from console.panels.searches import Engine
+from contract.documents.paths import lookup_text
+from tests.integration.watcher.incidents.alerts import HOUR_MS, START_MS, Document, some_alerts, stored
+from tests.unit.console.panel_samples import NOW_MS, shown
+from tests.waiting import WAIT_S
+from watcher.incidents.events import find
+from watcher.incidents.incident import Incident
+from watcher.incidents.page import Span, page
+from watcher.incidents.rules import OF_ONE_ALERT, TIME, Rules
+
+RULES = Rules(targets=frozenset({"dos"}))
+DAY = Span(START_MS, START_MS + 24 * HOUR_MS)
+ENGINES = (
+    "embedded",
+    pytest.param("opensearch", marks=pytest.mark.opensearch),
+    pytest.param("elasticsearch", marks=pytest.mark.elasticsearch),
+)
+
+
+@pytest.fixture(params=ENGINES, scope="module")
+def some(request: pytest.FixtureRequest) -> Iterator[tuple[Elasticsearch, str, list[Document]]]:
+    """Generated alerts on each engine."""
+    documents = some_alerts(seed=3, n=150)
+    with stored(request.getfixturevalue(f"{request.param}_url"), documents) as (es, index):
+        yield es, index, documents
+
+
+def all_of(es: Elasticsearch, index: str) -> list[Incident]:
+    """The incidents of all pages."""
+    found: list[Incident] = []
+    after: int | None = 0
+    while after is not None:
+        part = page(es, index, RULES, DAY, after=after)
+        found += part.incidents
+        after = part.after
+    return found
+
+
+def test_the_page_of_events_lists_exactly_the_alerts_of_an_incident(
+    some: tuple[Elasticsearch, str, list[Document]],
+) -> None:
+    """Of every key field, also if the key is hostile; a key that is too long for a query line gives no link."""
+    es, index, _ = some
+    incidents = all_of(es, index)
+    fields = shown().fields
+    assert {one.key_field for one in incidents} == {
+        "destination.ip", "source.ip", "user.id", "host.name", "observer.name", "",
+    }  # fmt: skip
+    for one in incidents:
+        arguments = of_incident(one, RULES, fields)
+        if len(one.key) > 1_000:
+            assert arguments is None
+            continue
+        assert arguments is not None
+        query = parse(dict(arguments)["q"], fields, now_ms=NOW_MS)
+        assert es.count(index=index, query=query)["count"] == one.events, one.id
+
+
+def test_an_alert_names_the_incident_that_holds_it(some: tuple[Elasticsearch, str, list[Document]]) -> None:
+    """By what the engine indexed of it; an event that is no alert names none."""
+    es, index, documents = some
+    desk = Desk(Engine(lambda: es, str, timeout_s=WAIT_S), Indices("x", index), RULES, {}, shown().fields)
+    holds = {one.id: one for one in all_of(es, index)}
+    shown_fields: list[Any] = [{"field": TIME, "format": "epoch_millis"}, *OF_ONE_ALERT]
+    found = es.search(index=index, size=len(documents), docvalue_fields=shown_fields)["hits"]["hits"]
+    assert len(found) == len(documents)
+    for hit in found[:60]:
+        incident = desk.of_event(hit)
+        assert incident is not None
+        whole = holds[find(es, index, RULES, incident["id"]).id(RULES)]
+        assert whole.family == lookup_text(hit["_source"], "oversight.prediction.family")
+        assert incident["family"] == whole.family
+        assert incident["by"] == whole.by
+        assert whole.first_ms <= int(hit["fields"][TIME][0]) <= whole.last_ms
+        if whole.key_field:
+            assert lookup_text(hit["_source"], whole.key_field) == whole.key
+    assert desk.of_event({**found[0], "fields": {**found[0]["fields"], "event.kind": ["event"]}}) is None
