@@ -92,7 +92,7 @@ def test_a_verdict_of_someone_else_is_told(browser: Browser, open_desk: Desk, fi
 
 
 def test_a_comment_or_label_that_is_too_long_is_told(browser: Browser, open_desk: Desk, filled: Installation) -> None:
-    """The form refuses a comment of a megabyte; the server refuses a label that somebody put into the form."""
+    """The form refuses a comment of a megabyte; the server refuses a label that the form does not offer."""
     with visit(browser) as visitor:
         page = signed_in(visitor, open_desk, f"/triage?{RANGE}")
         visitor.complaints.clear()  # the wrong token
