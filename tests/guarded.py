@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Generator
@@ -11,6 +13,7 @@ import pytest
 
 from tests import given_engines, guardian
 
+MEMORY, ENGINES_DATA = "/dev/shm", 6 * 2**30
 GUARDIAN = pytest.StashKey[subprocess.Popen[str]]()
 LEFT = pytest.StashKey[guardian.Left]()
 
@@ -21,9 +24,21 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         if problems := given_engines.problems():
             raise pytest.UsageError("\n".join(problems))
-        folder = os.environ[guardian.MARK] = tempfile.mkdtemp(prefix="oversight-tests-")
+        folder = os.environ[guardian.MARK] = tempfile.mkdtemp(prefix="oversight-tests-", dir=_in_memory())
         config.stash[GUARDIAN] = guardian.start(folder)
     guardian.note_owner(os.environ[guardian.MARK])
+
+
+def _in_memory() -> str | None:
+    """A place for the shared folder in memory, if there is room for the real engines' data.
+
+    Each installation of a test rewrites the state of the cluster, and waits for the disk. In memory the engines take a
+    fifth less processor time.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        if shutil.disk_usage(MEMORY).free > ENGINES_DATA:
+            return MEMORY
+    return None
 
 
 @pytest.hookimpl(trylast=True)
