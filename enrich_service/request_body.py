@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -25,6 +26,8 @@ _encode = msgspec.json.Encoder().encode
 
 GZIP_WINDOW = 16 + zlib.MAX_WBITS
 """Makes zlib expect the header of gzip."""
+BRACE = ord("{")
+"""The first byte of a JSON object."""
 
 
 class RequestError(Exception):
@@ -106,23 +109,24 @@ def documents(body: bytes, *, max_documents: int) -> Page:
             str(body, "utf-8")  # the decoder does not check texts that it skips
         found = _decode_request(body).documents
         _limit(len(found), max_documents)
-        return Page([document.id for document in found], list(map(_source_of, found)))
+        return Page([document.id for document in found], _sources_of(found))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _page(parse_json(body), max_documents)
 
 
-def _source_of(document: Document) -> bytes:
-    """The JSON of a document's fields.
+def _sources_of(documents: Sequence[Document]) -> list[bytes]:
+    """The JSON of each document's fields.
 
     Raises:
-        ValidationError: the document has neither `source` nor `fields`, or both, or no object there.
+        ValidationError: a document has neither `source` nor `fields`, or both, or no object there.
     """
-    source, fields = document.source, document.fields
-    if source is UNSET:
-        source, fields = fields, source
-    if source is UNSET or fields is not UNSET or not (text := bytes(source)).startswith(b"{"):
+    if any((each.source is UNSET) == (each.fields is UNSET) for each in documents):
         raise msgspec.ValidationError
-    return text
+    given = [each.source if each.fields is UNSET else each.fields for each in documents]
+    sources = [bytes(each) for each in given if each is not UNSET]
+    if any(source[0] != BRACE for source in sources):
+        raise msgspec.ValidationError
+    return sources
 
 
 def _limit(n: int, max_documents: int) -> None:

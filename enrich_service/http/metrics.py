@@ -151,11 +151,11 @@ class ModelCounts:
     def __call__(self, documents: Sequence[Known], n_cached: int) -> None:
         """Count the verdicts of a page, and the values of its documents."""
         metrics = self._metrics
-        for kind, count in Tally(known.kind for known in documents).items():
+        for kind, count in Tally([known.kind for known in documents]).items():
             self._of_label[kind.label].inc(count)
             if kind.unknown:
                 metrics.novel.inc(count)
-        warnings = (known.fields.oversight.prediction.warnings for known in documents)
+        warnings = [known.fields.oversight.prediction.warnings for known in documents]
         for warning, count in Tally(text for texts in warnings if texts for text in texts).items():
             metrics.warnings.labels(warning).inc(count)
         if n_cached:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from msgspec import UNSET, UnsetType
+
 from contract.errors import DocumentError
 from contract.wire import DocumentError as Fault
 from contract.wire import PartialDocument, Result
@@ -64,20 +66,20 @@ class Enricher:
         """
         found = self._cache.get(page.sources)
         new = [position for position, known in enumerate(found) if known is None]
-        errors: dict[int, DocumentError] = {}
+        faults: list[Fault | UnsetType] = [UNSET] * len(found)
         if new:
             sources = [page.sources[position] for position in new]
-            fresh, faults = self._answer(sources)
-            errors = {new[place]: error for place, error in faults.items()}
+            fresh, errors = self._answer(sources)
             for place, known in fresh.items():
                 found[new[place]] = known
-            self._cache.put((sources[place], known) for place, known in fresh.items() if _is_flagged(known))
-        if self._on_enriched is not None and len(errors) < len(found):
-            self._on_enriched([known for known in found if known is not None], len(found) - len(new))
-        return [
-            Result(doc_id, known.fields) if known is not None else Result(doc_id, error=_fault(errors[position]))
-            for position, (doc_id, known) in enumerate(zip(page.ids, found, strict=True))
-        ]
+            for place, error in errors.items():
+                faults[new[place]] = Fault(error.code, str(error), error.field)
+            self._cache.put((sources[place], known) for place, known in fresh.items() if known.kind.flagged)
+        enriched = [known for known in found if known is not None]
+        if self._on_enriched is not None and enriched:
+            self._on_enriched(enriched, len(found) - len(new))
+        fields = [UNSET if known is None else known.fields for known in found]
+        return list(map(Result, page.ids, fields, faults))
 
     def _answer(self, sources: Sequence[bytes]) -> tuple[dict[int, Known], Mapping[int, DocumentError]]:
         """The result or the error of each document, by position."""
@@ -91,12 +93,3 @@ class Enricher:
         fields = self._partial.of(predictions, kinds, reasons)
         known = map(Known, fields, kinds, row_keys(rows.numeric, rows.categorical))
         return dict(zip(rows.index.tolist(), known, strict=True)), rows.errors
-
-
-def _is_flagged(known: Known) -> bool:
-    """Whether a document has an alert or the verdict `unknown`. Floods repeat these, and their reasons cost most."""
-    return not known.kind.harmless or known.kind.unknown
-
-
-def _fault(error: DocumentError) -> Fault:
-    return Fault(error.code, str(error), error.field)

@@ -64,8 +64,8 @@ def row_keys(numeric: NDArray[np.float32], categorical: NDArray[np.object_]) -> 
         numeric: shape (n, n_numeric).
         categorical: shape (n, n_categorical).
     """
-    data, width = numeric.tobytes(), numeric.shape[1] * numeric.itemsize
-    numbers = [data[row * width : (row + 1) * width] for row in range(len(numeric))]
+    width = numeric.shape[1] * numeric.itemsize  # NumPy has no type of 0 bytes
+    numbers = np.ascontiguousarray(numeric).view(f"V{width}").ravel().tolist() if width else [b""] * len(numeric)
     return list(zip(numbers, map(tuple, categorical.tolist()), strict=True))
 
 
@@ -89,8 +89,10 @@ class FeatureReader:
             self._type = self._type_for(sources[0])
         chosen = self._type  # once: another thread may replace it
         typed = list(map(chosen.read, sources))
+        types = list(map(type, typed))
         for level in chosen.levels:
-            values.add(level, [each if type(each) is level.type else level.empty for each in typed])
+            if level.type in types:
+                values.add(level, [each if type(each) is level.type else level.empty for each in typed])
         read = np.array([each is not None for each in typed], np.bool_)
         if self._others:
             for position in np.flatnonzero(read).tolist():
@@ -242,7 +244,7 @@ class _Values:
         rows = list(map(msgspec.structs.astuple, objects))
         n_own = len(level.numbers) + len(level.words)
         nothing = msgspec.structs.astuple(level.empty)[:n_own]
-        if any(row[:n_own] != nothing for row in rows):
+        if n_own and any(row[:n_own] != nothing for row in rows):
             columns = list(zip(*rows, strict=True))
             numbers = _floats([columns[place] for place in level.number_places], len(rows))
             words = _texts([columns[place] for place in level.word_places], len(rows))
@@ -272,10 +274,9 @@ class _Values:
         found = self.words
         if gaps.words is not None:
             found = np.where(~_given(found) & gaps.words, A_WORD, found)
-        words = found.tolist()
-        bad = {word for word in set(chain.from_iterable(words)) if not _is_word(word)}
+        bad = {word for word in set(found.ravel("K").tolist()) if not _is_word(word)}
         if bad:
-            complete &= np.array(list(map(bad.isdisjoint, words)))
+            complete &= np.array(list(map(bad.isdisjoint, found.tolist())))
         return complete
 
 

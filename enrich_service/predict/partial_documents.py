@@ -48,6 +48,8 @@ class Kind:
     unknown: bool
     harmless: bool
     """The closest label is harmless."""
+    flagged: bool
+    """The closest label is an attack, or the verdict is `unknown`."""
     event_kind: Literal["event", "alert"]
     category: list[str]
     type: list[str]
@@ -158,6 +160,7 @@ class PartialDocuments:
             family=name,
             unknown=novel,
             harmless=not attack,
+            flagged=attack or novel,
             event_kind="alert" if alert else "event",
             category=list(words.alert_category if alert else words.category),
             type=list(words.alert_type if alert else words.type),
