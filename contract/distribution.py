@@ -1,7 +1,8 @@
-"""The installed package: its name on package indexes, its version, and the command that installs an extra.
+"""The installed package: its name, its version, and how to install an extra.
 
 The program is called `oversight`. The distribution is called `oversight-enrich`, because another project has the name
-`oversight` on the package index: `pip install oversight` would install that one.
+`oversight` on the package index. `oversight-enrich` is on no index, so a message must not say `pip install NAME`: it
+would fail, or install what somebody else uploads under that name.
 """
 
 from __future__ import annotations
@@ -21,6 +22,6 @@ def own_version() -> str:
         return "0"
 
 
-def install_command(extra: str) -> str:
-    """The command that installs an extra, for messages."""
-    return f"pip install '{DISTRIBUTION}[{extra}]'"
+def how_to_install(extra: str) -> str:
+    """What to do if the packages of an extra are missing, for messages."""
+    return f"run `pip install '.[{extra}]'` in the folder of Oversight's source"

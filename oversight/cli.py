@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from contract.distribution import DISTRIBUTION, install_command
+from contract.distribution import DISTRIBUTION, how_to_install
 from contract.errors import InputError, OversightError, SettingsError, shorten
 from oversight.terminal import guarded, one_line
 
@@ -84,8 +84,8 @@ class LazyGroup(click.Group):
             if package not in OPTIONAL:
                 raise
             raise SettingsError(
-                f"`oversight {cmd_name}` needs the package {package}, which is not installed; run "
-                f"`{install_command(OPTIONAL[package])}`, or in a source checkout `make venv`"
+                f"`oversight {cmd_name}` needs the package {package}, which is not installed; "
+                f"{how_to_install(OPTIONAL[package])}"
             ) from None
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from contract.distribution import install_command
+from contract.distribution import how_to_install
 from contract.errors import InputError
 
 
@@ -33,7 +33,7 @@ def tensorflow_in_quiet() -> Iterator[None]:
     except ModuleNotFoundError as error:
         package = (error.name or "tensorflow").split(".")[0]
         raise InputError(
-            f"this command needs the package {package!r}, which is not installed; run `{install_command('train')}`"
+            f"this command needs the package {package!r}, which is not installed; {how_to_install('train')}"
         ) from None
     finally:
         os.dup2(original, 2)

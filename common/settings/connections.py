@@ -73,7 +73,8 @@ class ConnectionSettings(Settings):
                 f"API key"
             )
         if self.api_key is not None and self.username is not None:
-            raise ValueError(f"{of}API_KEY and {of}USERNAME are both set: remove one of them")
+            key = "API_KEY_FILE" if self.api_key_file else "API_KEY"
+            raise ValueError(f"{of}{key} and {of}USERNAME are both set: remove one of them")
         return self
 
     @property

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from common.tables.batch import Batch
 from common.tables.bounds import BATCH_CELLS, check_names
 from common.tables.json_lines import batch_of, flat
-from contract.distribution import install_command
+from contract.distribution import how_to_install
 from contract.errors import InputError, SettingsError
 
 
@@ -25,7 +25,7 @@ def batches(stream: BinaryIO, path: Path, size: int) -> Iterator[Batch]:
         from pyarrow import parquet
     except ModuleNotFoundError:
         raise SettingsError(
-            f"reading {path} needs the package pyarrow; run `{install_command('parquet')}`, or save the rows as CSV"
+            f"reading {path} needs the package pyarrow; {how_to_install('parquet')}, or save the rows as CSV"
         ) from None
     try:
         first = 1

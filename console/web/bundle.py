@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from common import atomic_file
-from contract.distribution import install_command
+from contract.distribution import how_to_install
 from contract.errors import SettingsError
 
 PACKAGE, MODULE = "vl-convert-python", "vl_convert"
@@ -47,8 +47,7 @@ class Bundle:
     def __init__(self, cache: Path) -> None:
         if find_spec(MODULE) is None:
             raise SettingsError(
-                f"the charts need the package {PACKAGE}, which is not installed; run `{install_command('console')}`, "
-                f"or in a source checkout `make venv`"
+                f"the charts need the package {PACKAGE}, which is not installed; {how_to_install('console')}"
             )
         self.version = metadata.version(PACKAGE)
         self._file = cache / f"vega-{self.version}.js"

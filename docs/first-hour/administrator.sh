@@ -37,7 +37,7 @@ oversight simulate --output sensor-logs --events 200
 as shipper
 "${instead[@]}" oversight ship sensor-logs/*.csv
 
-say "Another shipper needs a configuration, and the same key in its own spelling"
+say "Filebeat needs a configuration, and the same key as id:key"
 cp "$here/../../es_pipelines/shippers/filebeat.yml" .
 (. keys/shipper/key.env; printf '%s' "$ELASTICSEARCH_API_KEY" | base64 -d | sed 's/:.*/:.../')
 
@@ -48,7 +48,7 @@ until [ "$(oversight status --json | python3 -c 'import json, sys; print(json.lo
 done
 oversight status
 
-say "Is any part missing or misconfigured?"
+say "Does every part work with the others?"
 oversight check
 
 if command -v systemd-analyze >/dev/null; then

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# An analyst's first hour: clear the incidents of the last day, and leave verdicts from which the next model learns.
+# An analyst's first hour: look at the incidents of the last day, and record verdicts that the next training can use.
 #
 #   export ELASTICSEARCH_URL=https://elasticsearch.example:9200 ELASTICSEARCH_CA_CERTS=/etc/oversight/ca.pem
 #   export ELASTICSEARCH_API_KEY_FILE=keys/analyst/key.env     the key that `oversight provision --keys` made for you
 #   docs/first-hour/analyst.sh                                 with `oversight` in PATH; needs curl
 #
-# It writes two verdicts, by the name of your user. `oversight verdict ID --clear` takes one back.
+# It judges all alerts of the two worst incidents, as your user. Try it on an installation for tests.
+# `oversight verdict ID --clear` removes the verdict on one event.
 set -euo pipefail
 CONSOLE_PORT=${CONSOLE_PORT:-8602}
 console=http://127.0.0.1:$CONSOLE_PORT

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # A data scientist's first hour: from a model in a notebook to a prediction on every new document.
 #
-#   export ELASTICSEARCH_URL=http://localhost:9200      a cluster, or the demo's engine
-#   docs/first-hour/data-scientist.sh                   in a clone, with .venv/bin in PATH; needs scikit-learn and skl2onnx
+#   export ELASTICSEARCH_URL=http://localhost:9200      a cluster, or `oversight demo --engine-port 9200` in another terminal
+#   docs/first-hour/data-scientist.sh                   in a clone, after `make venv`, with .venv/bin in PATH
 #
 # docs/notebook-to-elasticsearch.md explains each step. The script works in the current folder and stops what it started.
 set -euo pipefail

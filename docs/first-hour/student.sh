@@ -48,5 +48,5 @@ id=$(curl -fsS "$stream/_search?q=event.kind:alert&size=1&_source=false" |
 oversight verdict "$id" false_positive --label normal --comment "an exercise"
 oversight evaluate
 
-say "What the model learnt from, and how good it is"
+say "What the model learned from, and how good it is"
 oversight model

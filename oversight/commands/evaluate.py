@@ -9,7 +9,7 @@ import click
 
 from common.settings.shared import OversightSettings
 from contract.artifact.file import read_file
-from contract.distribution import install_command
+from contract.distribution import how_to_install
 from contract.documents.fields import TRUTH
 from contract.errors import InputError, SettingsError
 from contract.kdd99.columns import COLUMNS
@@ -134,7 +134,7 @@ def _measure(path: Path, data: Path, label: str, train_data: Path | None, *, nam
     except ModuleNotFoundError as error:
         package = (error.name or "").split(".")[0]
         raise SettingsError(
-            f"`oversight evaluate --label` needs the package {package}; run `{install_command('train')}`"
+            f"`oversight evaluate --label` needs the package {package}; {how_to_install('train')}"
         ) from None
     artifact = open_for_service(path)
     proof, labelled = evaluate_rows.measured(artifact, data, label)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from contract.distribution import install_command
+from contract.distribution import how_to_install
 from contract.errors import EngineUnavailableError, SettingsError
 from oversight.demo.children import Children, HttpServer
 
@@ -26,10 +26,7 @@ def binary() -> Path:
     """
     package = importlib.util.find_spec("noida_db")  # finds the package without running its code
     if package is None or package.origin is None:
-        raise SettingsError(
-            f"the embedded engine is not installed; run `{install_command('embedded')}`, or in a source checkout "
-            f"`make demo`"
-        )
+        raise SettingsError(f"the embedded engine is not installed; {how_to_install('embedded')}")
     return Path(package.origin).with_name("noida-db")
 
 

@@ -241,7 +241,7 @@ def test_without_tensorflow_the_command_that_installs_it_is_named(command: str, 
     assert run.returncode == 1
     assert run.stderr.splitlines()[-1] == (
         "oversight: this command needs the package 'tensorflow', which is not installed; run `pip install "
-        "'oversight-enrich[train]'`"
+        "'.[train]'` in the folder of Oversight's source"
     )
 
 

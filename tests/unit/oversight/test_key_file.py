@@ -66,5 +66,7 @@ def test_two_keys_are_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.delenv("ELASTICSEARCH_API_KEY")
     monkeypatch.setenv("ELASTICSEARCH_USERNAME", "elastic")
     monkeypatch.setenv("ELASTICSEARCH_PASSWORD", "x")
-    with pytest.raises(SettingsError, match="are both set: remove one of them"):
+    with pytest.raises(
+        SettingsError, match="ELASTICSEARCH_API_KEY_FILE and ELASTICSEARCH_USERNAME are both set: remove one of them"
+    ):
         load(ElasticsearchSettings)
