@@ -107,7 +107,7 @@ def read_people(path: Path, *, setting: str) -> Mapping[str, str]:
             continue
         found = _LINE.fullmatch(text)
         if found is None:
-            raise SettingsError(f"{setting}={path}: line {number} is not `NAME sha256:HASH`; {_how_to_add()}")
+            raise SettingsError(f"{setting}={path}: line {number} is not NAME sha256:HASH; {_how_to_add()}")
         if found[1] in people or found[2] in people.values():
             raise SettingsError(f"{setting}={path}: line {number} repeats a name or a token; remove one of the lines")
         people[found[1]] = found[2]

@@ -39,7 +39,7 @@ class CaptureWriter:
         try:
             self._file: IO[bytes] = path.open("wb")
         except OSError as error:
-            raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+            raise InputError(f"cannot write {path} ({error.strerror or error}); choose another path") from None
         self._file.write(struct.pack("<IHHiIII", MAGIC_NS, 2, 4, 0, 0, MAX_PACKET_BYTES, ETHERNET_LINK))
 
     def write(self, time_s: float, packet: bytes) -> None:

@@ -66,7 +66,7 @@ def test_a_file_that_others_may_read_or_write_is_refused(tmp_path: Path, mode: i
     [
         ("", "has no person"),
         ("# nobody yet\n", "has no person"),
-        ("ann\n", "line 1 is not `NAME sha256:HASH`"),
+        ("ann\n", "line 1 is not NAME sha256:HASH"),
         (f"# a\nann sha256:{HASH[:-1]}\n", "line 2 is not"),
         (f"ann\u202ebob sha256:{HASH}\n", "line 1 is not"),
         (f"a nn sha256:{HASH}\n", "line 1 is not"),
