@@ -21,6 +21,7 @@ import stat
 from functools import partial
 from pathlib import Path
 
+from common.access.secret_lines import secret_lines
 from common.changed_files import ChangedFiles
 from contract.errors import SettingsError
 
@@ -101,20 +102,14 @@ def read_tokens(path: Path, *, setting: str, least: int = 1) -> tuple[bytes, ...
     Raises:
         SettingsError: as for `Tokens`. It names the line, never its content.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError:
-        raise SettingsError(f"{setting}={path} is not UTF-8 text; write one token per line") from None
-    except OSError as error:
-        raise SettingsError(
-            f"{setting}={path} cannot be read ({(error.strerror or str(error)).lower()}); "
-            f"create a file that this user may read, with one token per line"
-        ) from None
+    lines = secret_lines(
+        path,
+        setting=setting,
+        if_no_text="write one token per line",
+        if_unreadable="create a file that this user may read, with one token per line",
+    )
     tokens = []
-    for number, line in enumerate(lines, 1):
-        token = line.strip()
-        if not token or token.startswith("#"):
-            continue
+    for number, token in lines:
         if not all("!" <= letter <= "~" for letter in token):
             raise SettingsError(
                 f"{setting}={path}: line {number} has a space or a character that HTTP headers do not allow; "

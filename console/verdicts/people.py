@@ -9,6 +9,7 @@ most once a second: a removed line ends that person's sessions.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import logging
@@ -21,6 +22,8 @@ from functools import partial
 from pathlib import Path
 
 from common import atomic_file
+from common.access.secret_lines import secret_lines
+from common.access.tokens import LEAST_LETTERS
 from common.changed_files import ChangedFiles
 from common.settings.shared import OversightSettings
 from console.web.settings import ConsoleSettings
@@ -29,8 +32,6 @@ from contract.errors import InputError, SettingsError, shorten
 
 log = logging.getLogger(__name__)
 
-LEAST_LETTERS = 16
-"""Shorter tokens are refused, whatever their hash is."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 """Letters that are safe in logs, cookies and documents."""
 _LINE = re.compile(rf"({NAME.pattern})\s+sha256:([0-9a-f]{{64}})")
@@ -66,7 +67,7 @@ class People:
         for name, known in self._file.content().items():
             if hmac.compare_digest(digest, known):
                 found = name
-        return found if len(token) >= LEAST_LETTERS else None
+        return found if len(token) >= LEAST_LETTERS else None  # a shorter one is refused, whatever its hash is
 
     def digest_of(self, name: str) -> str | None:
         """Return the hash of a person's token; None: there is no such person any more."""
@@ -91,20 +92,10 @@ def read_people(path: Path, *, setting: str) -> Mapping[str, str]:
     Raises:
         SettingsError: as for `People`. It names the line, never its content.
     """
-    try:
+    with contextlib.suppress(OSError):  # reading it below says why
         _check_rights(path, setting)
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError:
-        raise SettingsError(f"{setting}={path} is not UTF-8 text; {_how_to_add()}") from None
-    except OSError as error:
-        raise SettingsError(
-            f"{setting}={path} cannot be read ({(error.strerror or str(error)).lower()}); {_how_to_add()}"
-        ) from None
     people: dict[str, str] = {}
-    for number, line in enumerate(lines, 1):
-        text = line.strip()
-        if not text or text.startswith("#"):
-            continue
+    for number, text in secret_lines(path, setting=setting, if_no_text=_how_to_add(), if_unreadable=_how_to_add()):
         found = _LINE.fullmatch(text)
         if found is None:
             raise SettingsError(f"{setting}={path}: line {number} is not NAME sha256:HASH; {_how_to_add()}")

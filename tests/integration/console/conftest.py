@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser import chromium
+from tests.browser import Visit, chromium, visit
 from tests.integration.console.installations import Console, Installation, installation
 
 
@@ -16,6 +16,15 @@ def browser() -> Iterator[Browser]:
     """One Chromium for the tests of a module."""
     with chromium() as found:
         yield found
+
+
+@pytest.fixture
+def visitor(browser: Browser) -> Iterator[Visit]:
+    """A visitor with a wide screen; the test fails if the browser reported an error."""
+    with visit(browser) as found:
+        yield found
+        assert found.complaints == []
+        assert found.evaluate("window.hurt") is None
 
 
 @pytest.fixture(scope="module")

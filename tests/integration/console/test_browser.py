@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
@@ -23,15 +22,6 @@ from tests.tasks import ONE_SIGMOID
 pytestmark = pytest.mark.browser
 PAGES = {"oversight": "/oversight", "triage": "/triage", "operations": "/operations", "events": "/events"}
 RANGE = "from=now-2d"
-
-
-@pytest.fixture
-def visitor(browser: Browser) -> Iterator[Visit]:
-    """A visitor with a wide screen; the test fails if the browser reported an error."""
-    with visit(browser) as found:
-        yield found
-        assert found.complaints == []
-        assert found.evaluate("window.hurt") is None
 
 
 @pytest.mark.parametrize("name", PAGES)

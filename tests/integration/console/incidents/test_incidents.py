@@ -31,15 +31,6 @@ LINES = """() => [...document.querySelectorAll('#incident table td:nth-child(2)'
 EVIL = '<img src=x onerror="window.hurt=1">\u202e'
 
 
-@pytest.fixture
-def visitor(browser: Browser) -> Iterator[Visit]:
-    """A visitor with a wide screen; the test fails if the browser reported an error."""
-    with visit(browser) as found:
-        yield found
-        assert found.complaints == []
-        assert found.evaluate("window.hurt") is None
-
-
 @pytest.fixture(scope="module")
 def scanned(opensearch_url: str) -> Iterator[Installation]:
     """A day of traffic in OpenSearch, and a scan by one machine just now."""
