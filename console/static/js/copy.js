@@ -1,6 +1,7 @@
 // Copies text to the clipboard, also over plain HTTP, where browsers offer no clipboard to scripts.
 
 import { make, say } from "./dom.js";
+import { topmost } from "./keys.js";
 
 /** Copy a text, and say what was copied. */
 export async function copy(text, what) {
@@ -18,7 +19,7 @@ export async function copy(text, what) {
 function copyBySelection(text) {
   const focused = document.activeElement;
   const field = make("textarea", { class: "hidden", "aria-hidden": "true" });
-  (document.querySelector("dialog[open]") ?? document.body).append(field);
+  (topmost() ?? document.body).append(field); // everything below an open dialog is inert
   field.value = text;
   field.select();
   const done = document.execCommand("copy");

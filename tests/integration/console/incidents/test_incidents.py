@@ -140,6 +140,22 @@ def test_the_key_m_copies_the_incident(browser: Browser, desk: Console) -> None:
         assert '- `<img src=x onerror="window.hurt=1">\\u202e`: 4\n' in text
 
 
+def test_an_event_above_its_incident_is_copied_without_a_clipboard_for_scripts(visitor: Visit, desk: Console) -> None:
+    """As over plain HTTP from another machine. What is below the open event cannot be selected."""
+    page = visitor.page
+    page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    visitor.go(f"{desk.url}/?{RANGE}")
+    open_scan(page)
+    page.locator("#incident section", has_text="Events").locator("button.open").first.click()
+    page.get_by_role("button", name="Copy source").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    page.locator("#line").focus()
+    page.keyboard.press("Control+V")
+    expect(page.locator("#line")).to_have_value(WHO)
+
+
 def test_new_and_grown_incidents_are_marked(browser: Browser, opensearch_url: str, tmp_path: Path) -> None:
     """Since the last look, with the number in the title; `Mark all as seen` takes the marks away."""
     with (
