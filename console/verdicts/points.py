@@ -16,7 +16,6 @@ from urllib.parse import parse_qsl
 from elasticsearch import Elasticsearch
 from werkzeug.datastructures import MultiDict
 
-from common.settings.shared import OversightSettings
 from console.panels.board import scope_at
 from console.panels.indices import Indices
 from console.panels.models import DashboardCache
@@ -27,7 +26,7 @@ from console.web.access import AccessError
 from console.web.sessions import Session
 from kibana.panels.declarations import EVENTS, Dashboard
 from watcher.incidents.events import events_of
-from watcher.incidents.rules import rules_of
+from watcher.incidents.rules import Rules
 from watcher.verdicts.chosen import KEEP_ALIVE_S, WITH_PREDICTION, Point
 
 MOST_OF_A_SESSION, MOST = 3, 60
@@ -54,7 +53,7 @@ class Points:
         engine: reads the time of the first event.
         models: the model and its pages.
         indices: what the console shows.
-        shared: settings of the installation.
+        rules: returns how the alerts of the current model form incidents.
         writer: returns the client that may write.
     """
 
@@ -63,10 +62,10 @@ class Points:
         engine: Engine,
         models: DashboardCache,
         indices: Indices,
-        shared: OversightSettings,
+        rules: Callable[[], Rules],
         writer: Callable[[], Elasticsearch],
     ) -> None:
-        self._engine, self._models, self._indices, self._shared = engine, models, indices, shared
+        self._engine, self._models, self._indices, self._rules = engine, models, indices, rules
         self._writer = writer
         self._opened: dict[str, Opened] = {}
         self._lock = threading.Lock()
@@ -111,12 +110,7 @@ class Points:
         if (chosen.incident is None) == (chosen.page is None):
             raise AccessError(400, "bad_request", "choose an incident or a page; reload the page")
         if chosen.incident is not None:
-            rules = rules_of(
-                self._models.now.contract,
-                dataset=self._shared.chosen_dataset,
-                gap_min=self._shared.incident_gap_min,
-            )
-            query = events_of(self._writer(), self._indices.events, rules, chosen.incident)
+            query = events_of(self._writer(), self._indices.events, self._rules(), chosen.incident)
             return {"bool": {"filter": [query, WITH_PREDICTION]}}, {"console.verdict.incident": chosen.incident}
         shown = self._models.now
         board = shown.page(chosen.page or "")

@@ -20,7 +20,6 @@ import orjson
 from elasticsearch import Elasticsearch
 from flask import Flask, Response, request
 
-from common.settings.shared import OversightSettings
 from console.panels.indices import Indices
 from console.panels.models import DashboardCache
 from console.panels.searches import Engine
@@ -30,6 +29,7 @@ from console.verdicts.jobs import Job, Jobs
 from console.verdicts.points import Points
 from console.web.access import AccessError
 from console.web.sessions import COOKIE, Session, Sessions
+from watcher.incidents.rules import Rules
 from watcher.verdicts.bulk import Aim, Hooks, Tally
 from watcher.verdicts.documents import Place, find_places
 from watcher.verdicts.feedback import Verdict, check
@@ -43,7 +43,7 @@ class Verdicts:
     """The routes and what they share.
 
     Args:
-        engine, models, indices, shared: as for `Points`.
+        engine, models, indices, rules: as for `Points`.
         sessions: the cookies of signed-in people.
         connect: creates the client that may write.
     """
@@ -53,7 +53,7 @@ class Verdicts:
         engine: Engine,
         models: DashboardCache,
         indices: Indices,
-        shared: OversightSettings,
+        rules: Callable[[], Rules],
         *,
         sessions: Sessions,
         connect: Callable[[], Elasticsearch],
@@ -61,7 +61,7 @@ class Verdicts:
         self._models, self._indices, self._sessions = models, indices, sessions
         self._connect, self._client, self._lock = connect, None, threading.Lock()
         self._starting = threading.Lock()
-        self._points = Points(engine, models, indices, shared, self._writer)
+        self._points = Points(engine, models, indices, rules, self._writer)
         self._jobs = Jobs()
 
     _client: Elasticsearch | None

@@ -57,7 +57,7 @@ from console.web.settings import ConsoleSettings
 from contract.artifact.proof import proof_in_words
 from contract.errors import EngineUnavailableError, InputError, SettingsError
 from kibana.panels.declarations import Dashboard
-from watcher.incidents.rules import rules_of
+from watcher.incidents.rules import Rules, rules_of
 from watcher.verdicts.feedback import seen_in
 
 log = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ class Console:
                 self._engine,
                 self._models,
                 self._indices,
-                shared,
+                self._rules,
                 sessions=self._sessions,
                 connect=backend.connect_analyst or backend.connect,
             )
@@ -214,8 +214,11 @@ class Console:
     def _desk(self) -> Desk:
         """Return the incidents of the current model."""
         shown = self._models.now
-        rules = rules_of(shown.contract, dataset=self._indices.dataset, gap_min=self._gap_min)
-        return Desk(self._engine, self._indices, rules, shown.boards.colours, shown.fields)
+        return Desk(self._engine, self._indices, self._rules(), shown.boards.colours, shown.fields)
+
+    def _rules(self) -> Rules:
+        """Return how the alerts of the current model form incidents."""
+        return rules_of(self._models.now.contract, dataset=self._indices.dataset, gap_min=self._gap_min)
 
     def _datasets(self) -> list[dict[str, Any]]:
         """Return each dataset of the namespace in a few words."""

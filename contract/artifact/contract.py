@@ -204,6 +204,11 @@ class ModelContract:
         return (PROBABILITIES_OUTPUT,) if self.novelty_threshold is None else (PROBABILITIES_OUTPUT, NOVELTY_OUTPUT)
 
     @cached_property
+    def names_families(self) -> bool:
+        """Whether alerts of one family form an incident; otherwise alerts of one label do."""
+        return self.task == "classification" and "network" in self.event.category
+
+    @cached_property
     def target_families(self) -> frozenset[str]:
         """The families whose incidents are grouped by target."""
         return frozenset(family for family, by in self.incidents_by.items() if by == "target")

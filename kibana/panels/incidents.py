@@ -27,7 +27,7 @@ ALERTS = (
 
 def panels(view: View) -> tuple[Panel, ...]:
     """Return the tables of incidents, in one row of the grid."""
-    targets = tuple(sorted(view.contract.target_families)) if view.names_families else ()
+    targets = tuple(sorted(view.contract.target_families)) if view.contract.names_families else ()
     by_target = All((Is(FAMILY, targets), Exists(DESTINATION))) if targets else None
     others = None if by_target is None else Not(by_target)
     by_who = _by_who(view)
@@ -40,7 +40,7 @@ def panels(view: View) -> tuple[Panel, ...]:
 
 
 def _name(view: View) -> Terms:
-    if view.names_families:
+    if view.contract.names_families:
         return Terms(field=FAMILY, title="Family", size=min(NAMES_SHOWN, view.n_families), colours="family")
     return Terms(field=LABEL, title="Label", size=min(NAMES_SHOWN, view.n_labels), colours="label")
 

@@ -96,11 +96,6 @@ class View:
         return is_about_network(self.contract)
 
     @cached_property
-    def names_families(self) -> bool:
-        """Whether alerts of one family form an incident; otherwise alerts of one label do."""
-        return self.is_about_network and self.contract.task == "classification"
-
-    @cached_property
     def measure(self) -> Measure | None:
         """The number that the model answers; None if it is a classification."""
         value, score = self.contract.value, self.contract.score

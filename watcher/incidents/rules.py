@@ -90,7 +90,7 @@ def rules_of(contract: ModelContract, *, dataset: str | None = None, gap_min: in
         dataset: dataset of the documents; None: the model's.
         gap_min: largest gap between two alerts of one incident, in minutes.
     """
-    by_family = contract.task == "classification" and "network" in contract.event.category
+    by_family = contract.names_families
     names = contract.families if by_family else contract.labels
     return Rules(
         dataset=dataset or contract.dataset,
