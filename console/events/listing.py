@@ -120,7 +120,7 @@ def _controls(view: View) -> tuple[Control, ...]:
 
 def find(engine: Engine, indices: Indices, index: str, doc_id: str) -> Mapping[str, Any] | None:
     """Return one event of this installation with its whole `_source`, and the indexed fields that say which incident
-    it belongs to; None if it does not exist.
+    it belongs to, if the engine can read them; None if it does not exist.
 
     The search covers only this installation's stream, so a URL cannot read another index. Ids are unique in each
     backing index only: without an index (an empty text) it is the newest event with this id.
@@ -132,14 +132,12 @@ def find(engine: Engine, indices: Indices, index: str, doc_id: str) -> Mapping[s
     if index:
         wanted.append({"term": {"_index": index}})
     newest = [{"@timestamp": {"order": "desc", "unmapped_type": "date"}}]
-    indexed = [{"field": TIME, "format": "epoch_millis"}, *OF_ONE_ALERT]
-    body: dict[str, Any] = {
-        "size": 1,
-        "query": {"bool": {"filter": wanted}},
-        "sort": newest,
-        "docvalue_fields": indexed,
-    }
+    indexed = {"docvalue_fields": [{"field": TIME, "format": "epoch_millis"}, *OF_ONE_ALERT]}
+    body: dict[str, Any] = {"size": 1, "query": {"bool": {"filter": wanted}}, "sort": newest, **indexed}
     answer = engine.msearch([(indices.events, body)])[0]
+    if "error" in answer and not is_too_large(answer):  # an index of others may map these fields as text
+        del body["docvalue_fields"]
+        answer = engine.msearch([(indices.events, body)])[0]
     if is_too_large(answer):
         answer = engine.msearch([(indices.events, {**body, "_source": OF_A_LARGE_ONE})])[0]
     hits = (answer.get("hits") or {}).get("hits") or []

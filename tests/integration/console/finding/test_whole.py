@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
+from console.events import listing
 from console.finding.query_line import parse
 from console.finding.whole import of_incident
 from console.incidents.data import Desk
@@ -89,3 +90,18 @@ def test_an_alert_names_the_incident_that_holds_it(some: tuple[Elasticsearch, st
         if whole.key_field:
             assert lookup_text(hit["_source"], whole.key_field) == whole.key
     assert desk.of_event({**found[0], "fields": {**found[0]["fields"], "event.kind": ["event"]}}) is None
+
+
+def test_an_event_of_an_index_with_other_mappings_is_found(some: tuple[Elasticsearch, str, list[Document]]) -> None:
+    """An index of others, where the engine cannot read the fields that name the incident: the event opens without."""
+    es, index, documents = some
+    other = f"{index}-other"
+    text = {"properties": {"ip": {"type": "text"}}}
+    try:
+        es.indices.create(index=other, mappings={"properties": {"@timestamp": {"type": "date"}, "source": text}})
+        es.index(index=other, id="1", document={**documents[0], "source": {"ip": "gate 7"}}, refresh=True)
+        hit = listing.find(Engine(lambda: es, str, timeout_s=WAIT_S), Indices("x", other), "", "1")
+    finally:
+        es.options(ignore_status=404).indices.delete(index=other)
+    assert hit is not None
+    assert hit["_source"]["source"] == {"ip": "gate 7"}
