@@ -103,6 +103,8 @@ class Cells(Mapping[str, Sequence[str]]):
             found = orjson.loads(b"[" + text[1:-1] + b"]")
         except orjson.JSONDecodeError:
             return None
+        if not found:  # the only cell consists of blanks
+            return None
         if gaps:
             found = [math.nan if value is None else value for value in found]
         return np.frombuffer(struct.pack(f"{len(found)}d", *found))  # NumPy takes longer to read the same floats

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from common.tables import delimited
@@ -76,6 +76,7 @@ NUMBERS = st.floats(-1e6, 1e6).map(repr) | st.integers(-(10**20), 10**20).map(st
     st.booleans(),
     st.integers(1, 6),
 )
+@example([("1_000", "1_000", "  ", "1", "1", "1", "1")], ",", False, 1)  # the only column of numbers has one blank cell
 def test_a_file_of_text_is_read_by_the_rule(
     rows: list[tuple[str, ...]], delimiter: str, quotes: bool, size: int
 ) -> None:
