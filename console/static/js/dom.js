@@ -13,6 +13,18 @@ export function make(name, attributes = {}, ...children) {
   return element;
 }
 
+/** Return a part of the details of an event or incident. */
+export function section(title, ...children) {
+  return make("section", {}, make("h3", { text: title }), ...children);
+}
+
+/** Return names with their values, texts or elements; those without a value are left out. */
+export function pairs(list) {
+  return make("dl", { class: "pairs" }, ...list.filter(([, value]) => value !== null && value !== undefined && value !== "").flatMap(
+    ([name, value]) => [make("dt", { text: name }), value instanceof Node ? make("dd", {}, value) : make("dd", { text: String(value), dir: "auto" })],
+  ));
+}
+
 /** Split text into nodes; text between backticks becomes `code` elements. */
 export function withCode(text) {
   return text.split("`").map((part, index) => (index % 2 ? make("code", { text: part }) : part));

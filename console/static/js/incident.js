@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { copy } from "./copy.js";
-import { byId, make } from "./dom.js";
+import { byId, make, pairs, section } from "./dom.js";
 import { count, duration, incidentTitle, moment, time } from "./format.js";
 import { labels, others, verdict } from "./incidents.js";
 import * as keys from "./keys.js";
@@ -72,13 +72,9 @@ function show(details) {
   byId("incident").dataset.ready = "";
 }
 
-function section(title, ...children) {
-  return make("section", {}, make("h3", { text: title }), ...children);
-}
-
 function lead(row) {
   const seconds = (row.last - row.first) / 1000;
-  const pairs = [
+  const facts = [
     [row.who[0], row.who[1]],
     ["Labels", labels(row) || row.family],
     [row.by === "target" ? "Sources" : "Targets", row.others.count ? listOthers(row) : null],
@@ -91,9 +87,7 @@ function lead(row) {
   ];
   return make("section", { class: "lead" },
     make("p", { class: "badges" }, make("span", { class: `badge ${row.severity_word}`, text: row.severity_word })),
-    make("dl", { class: "pairs" }, ...pairs.filter(([, value]) => value).flatMap(
-      ([name, value]) => [make("dt", { text: name }), value instanceof Node ? make("dd", {}, value) : make("dd", { text: value, dir: "auto" })],
-    )));
+    pairs(facts));
 }
 
 function listOthers(row) {

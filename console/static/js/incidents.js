@@ -5,6 +5,7 @@ import { count, duration, moment, time } from "./format.js";
 import * as incident from "./incident.js";
 import * as seen from "./seen.js";
 import * as state from "./state.js";
+import { rowsOf, sync } from "./tables.js";
 
 const TITLE = document.title;
 const ADDRESS = /^[0-9a-f:.]{2,45}$/i;
@@ -34,7 +35,8 @@ export function show(incidents, range, filtered) {
   byId("incident-note").textContent = incidents.note ?? "";
   byId("incident-list").hidden = !incidents.rows.length;
   byId("no-incidents").hidden = incidents.rows.length > 0;
-  sync(byId("incident-list").tBodies[0], incidents.rows, marks);
+  const rows = incidents.rows.map((row, at) => [row, marks[at]]);
+  sync(byId("incident-list").tBodies[0], rowsOf(byId("incident-list"), rows, JSON.stringify, ([row, mark], key) => line(row, mark, key)));
   ways(incidents);
 }
 
@@ -42,20 +44,6 @@ function summary(incidents, fresh) {
   const { length } = incidents.rows;
   const shown = `${count(length)} ${length === 1 ? "incident" : "incidents"} of ${count(incidents.machines)} ${incidents.machines === 1 ? "machine" : "machines"}`;
   return fresh ? `${shown}, ${count(fresh)} new or grown since your last look` : shown;
-}
-
-/** Keep the rows that did not change, so that the focus stays. */
-function sync(body, rows, marks) {
-  const before = new Map([...body.children].map((row) => [row.dataset.key, row]));
-  const wanted = rows.map((row, at) => {
-    const key = JSON.stringify([row, marks[at]]);
-    return before.get(key) ?? line(row, marks[at], key);
-  });
-  const kept = new Set(wanted);
-  [...body.children].filter((row) => !kept.has(row)).forEach((row) => row.remove());
-  wanted.forEach((row, at) => {
-    if (body.children[at] !== row) body.insertBefore(row, body.children[at] ?? null);
-  });
 }
 
 function line(row, mark, key) {

@@ -6,7 +6,7 @@ import { exportAll } from "./export.js";
 import { count } from "./format.js";
 import * as keys from "./keys.js";
 import * as state from "./state.js";
-import { documentRow, sync } from "./tables.js";
+import * as tables from "./tables.js";
 import { verdictBar } from "./verdict.js";
 
 /** The panel of the list; null on pages without one. It fires `selectionchange`. */
@@ -86,18 +86,14 @@ export function draw(body, panel, title, open) {
   if (!body.querySelector(".list-tools")) body.replaceChildren(tools(), make("div", { class: "bars" }, ...bars()), make("div", { class: "place" }));
   describe(body, list);
   const place = body.querySelector(".place");
-  const before = new Map([...place.querySelectorAll("tbody tr")].map((row) => [row.dataset.key, row]));
-  const made = table.rows.map((row) => {
-    const key = JSON.stringify([row.index, row.id, row.cells]);
-    return before.get(key) ?? selectable(table, row, key, open);
-  });
+  const made = tables.rowsOf(place, table.rows, tables.keyOf, (row, key) => selectable(table, row, key, open));
   const shape = JSON.stringify([table.columns, panel.sort]);
   if (place.dataset.shape !== shape) {
     const element = make("table", {}, make("caption", { class: "hidden", text: title }), make("thead", {}, heads(panel)), make("tbody"));
     place.replaceChildren(make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": title }, element));
     place.dataset.shape = shape;
   }
-  sync(place.querySelector("tbody"), made);
+  tables.sync(place.querySelector("tbody"), made);
   const shown = new Set(rows().map(keyOf));
   [...chosen].filter((key) => !shown.has(key)).forEach((key) => chosen.delete(key));
   changed();
@@ -107,7 +103,7 @@ function selectable(table, row, key, open) {
   const event = keyOf(row);
   const box = make("input", { type: "checkbox", onchange: (change) => choose(event, change.target.checked) });
   const tick = make("td", { class: "tick" }, make("label", {}, box, make("span", { class: "hidden", text: `Select the event ${row.id}`.slice(0, 80) })));
-  const made = documentRow(table, row, key, open, tick);
+  const made = tables.documentRow(table, row, key, open, tick);
   made.dataset.event = event;
   return made;
 }

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { copyButton } from "./copy.js";
-import { byId, make } from "./dom.js";
+import { byId, make, pairs, section } from "./dom.js";
 import { incidentTitle, moment, percent } from "./format.js";
 import * as keys from "./keys.js";
 import { pivots } from "./pivots.js";
@@ -97,16 +97,6 @@ function show(details) {
     ].filter((part) => part !== null),
   );
   byId("story-content").scrollTop = 0;
-}
-
-function section(title, ...children) {
-  return make("section", {}, make("h3", { text: title }), ...children);
-}
-
-function pairs(list) {
-  return make("dl", { class: "pairs" }, ...list.filter(([, value]) => value !== null && value !== undefined && value !== "").flatMap(
-    ([name, value]) => [make("dt", { text: name }), value instanceof Node ? make("dd", {}, value) : make("dd", { text: String(value), dir: "auto" })],
-  ));
 }
 
 function lead(details) {

@@ -28,11 +28,7 @@ function dataCell(column, position, cell, pick) {
 
 /** Show the table of the newest documents. Existing rows stay the same elements, so that the focus stays. */
 export function documentTable(container, table, caption, open) {
-  const before = new Map([...container.querySelectorAll("tbody tr")].map((row) => [row.dataset.key, row]));
-  const rows = table.rows.map((row) => {
-    const key = JSON.stringify([row.index, row.id, row.cells]);
-    return before.get(key) ?? documentRow(table, row, key, open);
-  });
+  const rows = rowsOf(container, table.rows, keyOf, (row, key) => documentRow(table, row, key, open));
   const old = container.querySelector("table");
   const titles = JSON.stringify(table.columns.map((column) => column.title));
   if (old && container.dataset.columns === titles) {
@@ -44,6 +40,18 @@ export function documentTable(container, table, caption, open) {
   }
   container.dataset.columns = titles;
   container.replaceChildren(frame(table, caption, rows));
+}
+
+/** Return what makes two rows of documents the same. */
+export const keyOf = (row) => JSON.stringify([row.index, row.id, row.cells]);
+
+/** Return a table row for each item: the one that `container` has with this key, else a new one. */
+export function rowsOf(container, items, keyOf, build) {
+  const before = new Map([...container.querySelectorAll("tbody tr")].map((row) => [row.dataset.key, row]));
+  return items.map((item) => {
+    const key = keyOf(item);
+    return before.get(key) ?? build(item, key);
+  });
 }
 
 export function documentRow(table, row, key, open, lead = null) {
