@@ -2,10 +2,11 @@
 
 Four counts share one integer, so that adding a connection, or everything that 30 hosts received, is one addition:
 
-    bits 60 and up    40 to 59      20 to 39      0 to 19
-    different keys    REJECT        SYN errors    connections
+    bits 45 to 59    30 to 44      15 to 29          0 to 14
+    REJECT           SYN errors    different keys    connections
 
 The windows hold at most 511 connections and a block of hosts 8,160, so no count reaches the bits of the next one.
+Python computes fastest with integers below 2**30, so the counts that every connection has are the lowest ones.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-ONE, SYN_ERROR, REJECT_ERROR, DIFFERENT = 1, 1 << 20, 1 << 40, 1 << 60
-"""What to add for a connection, for its error, and for a key that the set did not have before."""
-MASK = (1 << 20) - 1
+ONE, DIFFERENT, SYN_ERROR, REJECT_ERROR = 1, 1 << 15, 1 << 30, 1 << 45
+"""What to add for a connection, for a key that the set did not have before, and for the connection's error."""
+MASK = (1 << 15) - 1
 
 
 class _Rates(dict[int, list[float]]):
@@ -36,7 +37,7 @@ def rates(counts: int) -> tuple[int, float, float, float]:
     """Number of connections, and the shares of SYN errors, of rejected ones and of different keys."""
     whole = counts & MASK
     shares = RATES[whole]
-    return whole, shares[counts >> 20 & MASK], shares[counts >> 40 & MASK], spread(counts >> 60, shares)
+    return whole, shares[counts >> 30 & MASK], shares[counts >> 45], spread(counts >> 15 & MASK, shares)
 
 
 def spread(different: int, shares: Sequence[float]) -> float:
