@@ -13,13 +13,19 @@ record comes out exactly once, whatever its time is:
 One record with a wrong clock changes nothing for the others. If several in a row agree on the new time, the clock
 itself jumped: forward, as after a quiet night, or back, as when files are read in the wrong order. After a jump back
 the times in the windows still only grow.
+
+Records wait in lists, one for each second in which they ended. A list is sorted when its second is due, which costs
+little, because it is nearly in order.
 """
 
 from __future__ import annotations
 
 import heapq
 import math
+from bisect import insort
+from collections import deque
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Generic, TypeVar
 
 from contract.errors import InputError
@@ -33,6 +39,7 @@ AGREEING = 10
 """So many records in a row that agree are believed, or as many as outnumber all records before."""
 MAX_HELD = 250_000
 """Records held: 65 seconds of 3,800 records per second."""
+_TIME = itemgetter(0)
 
 
 class InOrder(Generic[T]):
@@ -53,8 +60,16 @@ class InOrder(Generic[T]):
         """Records given out before their delay was over, because too many were held."""
         self.set_back = 0
         """Times that the clock jumped back."""
-        self._held: list[tuple[float, int, T]] = []
-        self._pushed = 0
+        self._held = 0
+        self._waiting: dict[float, list[tuple[float, T]]] = {}
+        """Records by the second in which they ended, as they came."""
+        self._seconds: list[float] = []
+        """The keys of `_waiting`, as a heap."""
+        self._sorted: deque[tuple[float, T]] = deque()
+        """Records of the seconds up to `_sorted_s`, in order."""
+        self._sorted_s = -math.inf
+        self._next_s = math.inf
+        """No held record is before this time."""
         self._newest_s = -math.inf
         self._given_s = -math.inf
         self._shift_s = 0.0
@@ -80,7 +95,7 @@ class InOrder(Generic[T]):
             self._trusted += 1
             self._hold(at_s, item)
         until_s = self._newest_s - self._late_s
-        if self._held and (self._held[0][0] <= until_s or len(self._held) > self._max_held):
+        if self._next_s <= until_s or self._held > self._max_held:
             return self._due(until_s)
         return ()
 
@@ -103,17 +118,36 @@ class InOrder(Generic[T]):
         if at_s < self._given_s:
             self.late += 1
             at_s = self._given_s
-        heapq.heappush(self._held, (at_s, self._pushed, item))
-        self._pushed += 1
+        self._held += 1
+        second = at_s // 1
+        if second <= self._sorted_s:
+            insort(self._sorted, (at_s, item), key=_TIME)
+            self._next_s = self._sorted[0][0]
+        elif second in self._waiting:
+            self._waiting[second].append((at_s, item))
+        else:
+            self._waiting[second] = [(at_s, item)]
+            heapq.heappush(self._seconds, second)
+            self._next_s = min(self._next_s, second)
 
     def _due(self, until_s: float) -> list[tuple[float, T]]:
         due: list[tuple[float, T]] = []
-        held = self._held
-        while held and (held[0][0] <= until_s or len(held) > self._max_held):
-            self._given_s, _, item = heapq.heappop(held)
+        while self._held and (self._next_s <= until_s or self._held > self._max_held):
+            if not self._sorted:
+                self._sort_next_second()
+                continue
+            record = self._sorted.popleft()
+            self._held -= 1
+            self._given_s = record[0]
             self.early += self._given_s > until_s
-            due.append((self._given_s, item))
+            due.append(record)
+            self._next_s = self._sorted[0][0] if self._sorted else self._seconds[0] if self._seconds else math.inf
         return due
+
+    def _sort_next_second(self) -> None:
+        self._sorted_s = heapq.heappop(self._seconds)
+        self._sorted.extend(sorted(self._waiting.pop(self._sorted_s), key=_TIME))
+        self._next_s = self._sorted[0][0]
 
     def _doubt(self, at_s: float, item: T) -> None:
         if self._doubtful and abs(at_s - self._doubtful[-1][0]) > JUMP_S:
