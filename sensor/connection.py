@@ -14,7 +14,7 @@ UNNAMED_SERVICES = frozenset({"private", "other"})
 """KDD's names for ports without a name of their own. The windows still distinguish such ports."""
 
 
-class Connection(Struct, frozen=True, kw_only=True, gc=False):
+class Connection(Struct, frozen=True, gc=False):
     """One TCP connection, UDP exchange or ICMP message. From `duration` on, the names are KDD's columns."""
 
     started_s: float

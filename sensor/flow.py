@@ -8,11 +8,12 @@ from __future__ import annotations
 from msgspec import Struct
 
 
-class Flow(Struct, frozen=True, kw_only=True, gc=False):
+class Flow(Struct, frozen=True, gc=False):
     """A TCP connection, an exchange of UDP datagrams, or an exchange of ICMP messages, when it was over.
 
     None means that the source does not say; it is not 0. Flows are in no reference cycles, so the garbage collector may
-    leave out the many that wait to be sorted in.
+    leave out the many that wait to be sorted in. Where a flow is made for each line, its required fields are passed by
+    position: msgspec takes six times as long for keywords.
     """
 
     uid: str

@@ -64,15 +64,15 @@ def record_of(flow: Flow, ended_s: float | None = None) -> KddRecord:
     """
     is_icmp = flow.protocol == "icmp"
     connection = Connection(
+        flow.started_s,
+        flow.ended_s if ended_s is None else ended_s,
+        flow.source,
+        flow.source_port,
+        flow.destination,
+        0 if is_icmp else flow.destination_port,
+        flow.protocol,
+        _icmp_service(flow) if is_icmp else _service(flow),
         uid=flow.uid,
-        started_s=flow.started_s,
-        ended_s=flow.ended_s if ended_s is None else ended_s,
-        source=flow.source,
-        source_port=flow.source_port,
-        destination=flow.destination,
-        destination_port=0 if is_icmp else flow.destination_port,
-        protocol_type=flow.protocol,
-        service=_icmp_service(flow) if is_icmp else _service(flow),
         flag=FLAGS.get(flow.state, flow.state or "SF") if flow.protocol == "tcp" else "SF",
         duration=0 if is_icmp else int(flow.duration_s or 0.0),
         src_bytes=_icmp_bytes(flow) if is_icmp else flow.source_bytes or 0,

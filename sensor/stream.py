@@ -10,7 +10,8 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from sensor.connection import Connection
 from sensor.flow import Flow
@@ -22,7 +23,7 @@ MAX_ICMP_FLOWS = 100_000
 """ICMP flows whose last message is kept until the flow is over; beyond this number the oldest is forgotten."""
 
 
-class Sensed(NamedTuple):
+class Sensed(Struct, frozen=True, gc=False):
     """A flow with its columns."""
 
     flow: Flow

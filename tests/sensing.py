@@ -38,7 +38,7 @@ def sensed_of(record: Record, number: int, *, unavailable: tuple[str, ...] = ())
 
 def changed(sensed: Sensed, **fields: Any) -> Sensed:
     """The same with other facts of its flow."""
-    return sensed._replace(flow=structs.replace(sensed.flow, **fields))
+    return structs.replace(sensed, flow=structs.replace(sensed.flow, **fields))
 
 
 def simulated(events: int = 2000, *, seed: int = 5, **options: Any) -> Iterator[Sensed]:

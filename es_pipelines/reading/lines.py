@@ -9,7 +9,9 @@ does not start another line.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Protocol, TypeVar
+
+from msgspec import Struct
 
 from contract.errors import InputError, UnreadableFileError
 
@@ -20,7 +22,7 @@ MAX_LINE_BYTES = 32 * 1024 * 1024
 _Item = TypeVar("_Item")
 
 
-class Line(NamedTuple):
+class Line(Struct, frozen=True, gc=False):
     """One line of a file."""
 
     offset: int

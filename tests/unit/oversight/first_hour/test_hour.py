@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 
 from contract.errors import InputError
 from enrich_service.model.artifact import Artifact
@@ -49,11 +50,11 @@ def test_batches_change_nothing(flow_model: Artifact, monkeypatch: pytest.Monkey
 def test_flows_without_a_feature_of_the_model_are_counted_and_the_first_is_explained(flow_model: Artifact) -> None:
     """They have no prediction; nothing is put in place of what the source does not know."""
     flows = list(people(300))
-    hour = first_hour([flows[0]._replace(unavailable=("flag",)), *flows[1:]], flow_model)
+    hour = first_hour([structs.replace(flows[0], unavailable=("flag",)), *flows[1:]], flow_model)
     assert hour.connections - hour.predicted == 1
     assert "kdd99.flag" in hour.first_error
     with pytest.raises(InputError, match=r"the model kdd99-flow could predict none of the connections: .*kdd99.flag"):
-        first_hour([each._replace(unavailable=("flag",)) for each in flows], flow_model)
+        first_hour([structs.replace(each, unavailable=("flag",)) for each in flows], flow_model)
 
 
 def test_no_traffic_is_an_error(flow_model: Artifact) -> None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from contract.artifact.site_profile import read_profile
 from contract.errors import InputError
@@ -21,8 +22,10 @@ from watcher.write.suppression import parse
 def traffic() -> list[Sensed]:
     """A day with attacks, a flow without its state, and some with approximate features."""
     flows = list(simulated(3000))
-    flows[0] = flows[0]._replace(unavailable=("flag",))
-    return [each._replace(approximate=("count",)) if number % 9 == 8 else each for number, each in enumerate(flows)]
+    flows[0] = structs.replace(flows[0], unavailable=("flag",))
+    return [
+        structs.replace(each, approximate=("count",)) if number % 9 == 8 else each for number, each in enumerate(flows)
+    ]
 
 
 @pytest.fixture
