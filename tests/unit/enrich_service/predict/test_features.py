@@ -13,7 +13,7 @@ import pytest
 from contract.artifact.contract import Feature, ModelContract
 from contract.errors import AmbiguousFieldError, DocumentError, InvalidFeatureError, MissingFeatureError, NotFiniteError
 from contract.values import MAX_WORD
-from enrich_service.predict.features import FOLLOWED, ORDERS, FeatureReader, FeatureRows
+from enrich_service.predict.features import FOLLOWED, ORDERS, PART, FeatureReader, FeatureRows
 from tests.artifacts import HEALTHY, TURBINE
 
 READER = FeatureReader(TURBINE)
@@ -241,6 +241,17 @@ def test_a_bad_document_does_not_change_its_neighbours() -> None:
     assert rows.index.tolist() == [1, 3]
     assert sorted(rows.errors) == [0, 2]
     assert rows.numeric.shape == (2, 2)
+
+
+def test_a_long_page_keeps_the_positions_of_its_documents() -> None:
+    """A page is read in parts; bad documents are the last of a part, the first of the next one, and the last of all."""
+    page = [document(temperature_c=float(place)) for place in range(2 * PART + 7)]
+    bad = [PART - 1, PART, len(page) - 1]
+    for place in bad:
+        page[place] = document(mode=place)
+    rows = read(*page)
+    assert sorted(rows.errors) == bad
+    assert rows.numeric[:, 0].tolist() == rows.index.tolist() == [n for n in range(len(page)) if n not in bad]
 
 
 def test_no_documents_give_no_rows() -> None:
