@@ -78,6 +78,19 @@ def conn_log() -> list[str]:
     return pages + [record(1_000 + n, BEGIN_S + 90 + n / 250, **syn) for n in range(FLOOD)]
 
 
+def eve_json() -> list[str]:
+    """Look-ups of a minute, as Suricata writes them."""
+    sides = {"src_ip": "192.0.2.1", "dest_ip": "198.51.100.2", "dest_port": 53, "proto": "UDP"}
+    counts = {"bytes_toserver": 70, "bytes_toclient": 120, "pkts_toserver": 1, "pkts_toclient": 1}
+    lines = []
+    for second in range(60):
+        at = f"2026-03-04T05:06:{second:02}.000000+0000"
+        flow = {"start": at, "end": at, "state": "established", **counts}
+        event = {"timestamp": at, "event_type": "flow", "flow_id": 1_000 + second, "src_port": 40_000 + second}
+        lines.append(json.dumps({**event, **sides, "flow": flow}))
+    return lines
+
+
 def documents(es: Elasticsearch, namespace: str) -> list[dict[str, Any]]:
     """Everything in the site's stream, in the order of the records' ends."""
     stream = stream_name(namespace, "flow")
@@ -245,15 +258,17 @@ def piped(folder: Path, content: bytes, *words: str) -> subprocess.CompletedProc
     )
 
 
-def test_a_log_on_standard_input_gives_the_same_records_as_its_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("source", "lines"), [("--zeek", conn_log()), ("--suricata", eve_json())])
+def test_a_log_on_standard_input_gives_the_same_records_as_its_file(
+    tmp_path: Path, source: str, lines: list[str]
+) -> None:
     """Lines come in pieces of a pipe, and a bad one is named with its number."""
-    lines = conn_log()
     content = ("\n".join([lines[0], "half a line", *lines[1:]]) + "\n").encode()
-    (tmp_path / "conn.log").write_bytes(content)
-    done = piped(tmp_path, content, "--zeek", "-", "--output", "piped.jsonl")
+    (tmp_path / "a.log").write_bytes(content)
+    done = piped(tmp_path, content, source, "-", "--output", "piped.jsonl")
     assert done.returncode == 0, done.stderr
     assert b"standard input, line 2" in done.stderr
-    assert piped(tmp_path, b"", "--zeek", "conn.log", "--output", "file.jsonl").returncode == 0
+    assert piped(tmp_path, b"", source, "a.log", "--output", "file.jsonl").returncode == 0
     records = (tmp_path / "piped.jsonl").read_text(encoding="utf-8")
     assert len(records.splitlines()) == len(lines)
     assert records == (tmp_path / "file.jsonl").read_text(encoding="utf-8")
