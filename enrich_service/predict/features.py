@@ -91,8 +91,9 @@ class FeatureReader:
         if len(sources) >= FOLLOWED:
             self._type = self._type_for(sources[0])
         chosen = self._type  # once: another thread may replace it
-        begins = range(0, len(sources) or 1, PART)
-        parts = [self._part(chosen, sources[begin : begin + PART], begin) for begin in begins]
+        if len(sources) <= PART:
+            return self._part(chosen, sources, 0)
+        parts = [self._part(chosen, sources[begin : begin + PART], begin) for begin in range(0, len(sources), PART)]
         return FeatureRows(
             np.concatenate([part.index for part in parts]),
             np.concatenate([part.numeric for part in parts]),

@@ -140,7 +140,7 @@ def likeliest(probabilities: NDArray[np.float32]) -> NDArray[np.intp]:
     """
     left, every = probabilities.copy(), np.arange(len(probabilities))
     found = []
-    for _ in range(min(TOP, probabilities.shape[1])):  # takes half the time of a sort
+    for _ in range(min(TOP, probabilities.shape[1])):  # a page takes half the time of a sort
         found.append(left.argmax(axis=1))
         left[every, found[-1]] = -np.inf
     return np.stack(found, axis=1)
