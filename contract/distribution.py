@@ -2,7 +2,7 @@
 
 The program is called `oversight`. The distribution is called `oversight-enrich`, because another project has the name
 `oversight` on the package index. `oversight-enrich` is on no index, so a message must not say `pip install NAME`: it
-would fail, or install what somebody else uploads under that name.
+would fail, or install what someone else uploads under that name.
 """
 
 from __future__ import annotations
