@@ -58,9 +58,8 @@ def test_the_page_of_events_lists_exactly_the_alerts_of_an_incident(
     es, index, _ = some
     incidents = all_of(es, index)
     fields = shown().fields
-    assert {one.key_field for one in incidents} == {
-        "destination.ip", "source.ip", "user.id", "host.name", "observer.name", "",
-    }  # fmt: skip
+    keys = {"destination.ip", "source.ip", "user.id", "host.name", "observer.name", ""}
+    assert {one.key_field for one in incidents} == keys
     for one in incidents:
         arguments = of_incident(one, RULES, fields)
         if len(one.key) > 1_000:
