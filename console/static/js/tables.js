@@ -108,5 +108,5 @@ function leftOut(table) {
 
 /** Return a link to the page of events; `address` has the arguments with which it lists all events of a shorter list. */
 export function allEvents(address, total) {
-  return make("a", { class: "all-events", href: list(address), text: `All ${count(total)} in Events` });
+  return make("a", { class: "all-events", href: list(address), text: total === 1 ? "Open in Events" : `All ${count(total)} in Events` });
 }
