@@ -45,6 +45,12 @@ QUICK_JAVA = {
 }
 """For engines that run for minutes: the second compiler takes half of their processor time and never pays off.
 Verifying the bytecode of released packages takes a twelfth of a start."""
+ENGINES = (
+    "embedded",
+    pytest.param("opensearch", marks=pytest.mark.opensearch),
+    pytest.param("elasticsearch", marks=pytest.mark.elasticsearch),
+)
+"""Parameters of a fixture or test that runs on each engine. `ENGINE_url` is the fixture with its address."""
 RUN_FOLDER = guardian.MARK
 """Environment variable: a folder that all processes of this test run share (pytest-xdist starts several)."""
 

@@ -6,7 +6,8 @@
     one   = "(" line ")"  |  field ":" value  |  field ("<" | "<=" | ">" | ">=") value  |  bare word
     value = word, with `*` for any characters  |  "quoted text"  |  "(" values with and, or, not ")"
 
-Two bare words in a row must both match. A backslash takes the next character as it is.
+Two bare words in a row must both match. A backslash takes the next character as it is; in quotes a backslash
+with t, r or n is a tab, a return or a line end, as in KQL.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ MOST_CLAUSES = 400
 DEEPEST = 6
 """Most parentheses and `not` inside each other. Each takes up to 2 levels of a query, and OpenSearch accepts 20."""
 SIGNS: tuple[Sign, ...] = ("<=", ">=", "<", ">", ":")
+NAMED = {"t": "\t", "r": "\r", "n": "\n"}
+"""What some letters after a backslash are in quotes."""
 _ENDS = frozenset('()"<>')
 _WORDS = ("and", "or", "not")
 
@@ -223,7 +226,7 @@ class _Parser:
             if letter == '"':
                 self.at += 1
                 return text
-            text += self.escaped() if letter == "\\" else letter
+            text += NAMED.get(after := self.escaped(), after) if letter == "\\" else letter
             self.at += 1
         raise QueryLineError('this quote is never closed; add `"`', start)
 

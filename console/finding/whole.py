@@ -17,7 +17,7 @@ from console.finding.errors import QueryLineError
 from console.finding.fields import SHORT_NAMES, Fields
 from console.finding.query_line import parse
 from console.panels.scope import ALL_TIME, Asked
-from kibana.panels.conditions import Is, Where, all_of, kql
+from kibana.panels.conditions import Exists, Is, Not, Where, all_of, kql
 from kibana.panels.declarations import ARRIVALS, Dashboard, Panel
 from kibana.panels.model_view import ALERT
 from watcher.incidents.ids import iso
@@ -84,22 +84,16 @@ def _times(field: str, asked: Asked, shown: Mapping[str, int]) -> list[str]:
 def of_incident(incident: Incident, rules: Rules, fields: Fields) -> Arguments | None:
     """Return the arguments of the page that lists exactly the alerts of an incident; None if no line can say it."""
     name, key = rules.name_field, incident.key_field
-    parts = [kql(ALERT), f"{name}: {quoted(incident.family)}" if incident.family else f"not {name}: *"]
+    shared: list[Where] = [ALERT, Is(name, incident.family) if incident.family else Not(Exists(name))]
     if key != TARGET:
         before = MACHINE_FIELDS if key not in MACHINE_FIELDS else MACHINE_FIELDS[: MACHINE_FIELDS.index(key)]
         absent = (*([TARGET] if incident.family in rules.targets else []), *before)
-        parts += [f"not {field}: *" for field in absent]
+        shared += [Not(Exists(field)) for field in absent]
     if key:
-        parts.append(f"{key}: {quoted(incident.key)}")
-    parts += [f"happened >= {iso(incident.first_ms)}", f"happened <= {iso(incident.last_ms)}"]
-    line = _joined(parts, fields)
+        shared.append(Is(key, incident.key))
+    times = (f"happened >= {iso(incident.first_ms)}", f"happened <= {iso(incident.last_ms)}")
+    line = _joined([kql(all_of(*shared)), *times], fields)
     return None if line is None else [("from", ALL_TIME), ("to", NOW), ("q", line)]
-
-
-def quoted(text: str) -> str:
-    """Return a text as one value of a query line."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def _line(where: Where | None) -> str:

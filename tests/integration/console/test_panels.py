@@ -23,17 +23,13 @@ from console.panels.time_range import HOUR
 from contract.documents.fields import ENRICHED, FAILED, PENDING
 from contract.errors import EngineUnavailableError
 from kibana.panels.declarations import Terms
+from tests.conftest import ENGINES
 from tests.integration.console import oracle
 from tests.integration.console.installations import DOCUMENTS, Installation, installation
 from tests.integration.watcher.proxy import Call, Reply, only, proxied
 from tests.unit.console.panel_samples import all_panels, shown
 from tests.waiting import WAIT_S
 
-ENGINES = [
-    "embedded",
-    pytest.param("opensearch", marks=pytest.mark.opensearch),
-    pytest.param("elasticsearch", marks=pytest.mark.elasticsearch),
-]
 PAGES = {one.id: one for one in shown().pages}
 (NEWEST,) = (panel for panel in PAGES["events"].panels if panel.search is not None)
 COUNTED = [

@@ -22,17 +22,13 @@ from kibana.panels.declarations import Dashboard, Terms
 from kibana.panels.model_view import View
 from kibana.saved_objects.alert_items import alert_items, item_id
 from kibana.saved_objects.objects import Names
+from tests.conftest import ENGINES
 from tests.integration.console import oracle
 from tests.integration.console.installations import Installation, installation
 from tests.kibana_rules import firing
 from tests.task_documents import TASKS
 from tests.waiting import WAIT_S
 
-ENGINES = [
-    "embedded",
-    pytest.param("opensearch", marks=pytest.mark.opensearch),
-    pytest.param("elasticsearch", marks=pytest.mark.elasticsearch),
-]
 N = 300
 
 

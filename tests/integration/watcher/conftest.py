@@ -15,6 +15,7 @@ from common.settings.shared import OversightSettings
 from contract.documents.fields import FIELDS, properties, stream_name
 from es_pipelines.provision.apply import provision
 from tests.artifacts import HEALTHY, HOT, TURBINE, WORN, write_model
+from tests.conftest import ENGINES
 from tests.integration.watcher.proxy import FaultProxy, proxied
 from tests.servers import enrich_service
 from tests.waiting import WAIT_S
@@ -32,11 +33,6 @@ FAST = {
     "metrics_bind": "",
 }
 """Short waits, because the servers run on this machine; no heartbeats and no metrics."""
-ENGINES = (
-    "embedded",
-    pytest.param("opensearch", marks=pytest.mark.opensearch),
-    pytest.param("elasticsearch", marks=pytest.mark.elasticsearch),
-)
 on_two = pytest.mark.parametrize("engine_url", [ENGINES[0], ENGINES[2]], indirect=True)
 """For faults that do not come from the engine: one real engine shows the same as the other."""
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 from elasticsearch import Elasticsearch
 
-from tests.integration.watcher.conftest import ENGINES, Place, events
+from tests.conftest import ENGINES
+from tests.integration.watcher.conftest import Place, events
 from tests.integration.watcher.proxy import proxied
 from tests.waiting import wait_until
 

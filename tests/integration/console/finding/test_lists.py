@@ -20,15 +20,11 @@ from console.panels.searches import Engine
 from contract.documents.fields import FIELDS, properties
 from contract.errors import EngineUnavailableError, InputError
 from es_pipelines.resources.desired import model_fields
+from tests.conftest import ENGINES
 from tests.integration.console.installations import PatientEngine
 from tests.unit.console.panel_samples import contract, shown
 from tests.waiting import WAIT_S
 
-ENGINES = [
-    "embedded",
-    pytest.param("opensearch", marks=pytest.mark.opensearch),
-    pytest.param("elasticsearch", marks=pytest.mark.elasticsearch),
-]
 N, SIZE = 137, 20
 MIB = 1024 * 1024
 EVENTS = shown().page("events")

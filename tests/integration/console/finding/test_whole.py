@@ -15,21 +15,16 @@ from console.incidents.data import Desk
 from console.panels.indices import Indices
 from console.panels.searches import Engine
 from contract.documents.paths import lookup_text
-from tests.integration.watcher.incidents.alerts import HOUR_MS, START_MS, Document, some_alerts, stored
+from tests.conftest import ENGINES
+from tests.integration.watcher.incidents.alerts import HOUR_MS, START_MS, Document, incidents_of, some_alerts, stored
 from tests.unit.console.panel_samples import NOW_MS, shown
 from tests.waiting import WAIT_S
 from watcher.incidents.events import find
-from watcher.incidents.incident import Incident
-from watcher.incidents.page import Span, page
+from watcher.incidents.page import Span
 from watcher.incidents.rules import OF_ONE_ALERT, TIME, Rules
 
 RULES = Rules(targets=frozenset({"dos"}))
 DAY = Span(START_MS, START_MS + 24 * HOUR_MS)
-ENGINES = (
-    "embedded",
-    pytest.param("opensearch", marks=pytest.mark.opensearch),
-    pytest.param("elasticsearch", marks=pytest.mark.elasticsearch),
-)
 
 
 @pytest.fixture(params=ENGINES, scope="module")
@@ -40,23 +35,12 @@ def some(request: pytest.FixtureRequest) -> Iterator[tuple[Elasticsearch, str, l
         yield es, index, documents
 
 
-def all_of(es: Elasticsearch, index: str) -> list[Incident]:
-    """The incidents of all pages."""
-    found: list[Incident] = []
-    after: int | None = 0
-    while after is not None:
-        part = page(es, index, RULES, DAY, after=after)
-        found += part.incidents
-        after = part.after
-    return found
-
-
 def test_the_page_of_events_lists_exactly_the_alerts_of_an_incident(
     some: tuple[Elasticsearch, str, list[Document]],
 ) -> None:
     """Of every key field, also if the key is hostile; a key that is too long for a query line gives no link."""
     es, index, _ = some
-    incidents = all_of(es, index)
+    incidents = incidents_of(es, index, RULES, DAY)
     fields = shown().fields
     keys = {"destination.ip", "source.ip", "user.id", "host.name", "observer.name", ""}
     assert {one.key_field for one in incidents} == keys
@@ -74,7 +58,7 @@ def test_an_alert_names_the_incident_that_holds_it(some: tuple[Elasticsearch, st
     """By what the engine indexed of it; an event that is no alert names none."""
     es, index, documents = some
     desk = Desk(Engine(lambda: es, str, timeout_s=WAIT_S), Indices("x", index), RULES, {}, shown().fields)
-    holds = {one.id: one for one in all_of(es, index)}
+    holds = {one.id: one for one in incidents_of(es, index, RULES, DAY)}
     shown_fields: list[Any] = [{"field": TIME, "format": "epoch_millis"}, *OF_ONE_ALERT]
     found = es.search(index=index, size=len(documents), docvalue_fields=shown_fields)["hits"]["hits"]
     assert len(found) == len(documents)

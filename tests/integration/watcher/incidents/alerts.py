@@ -15,6 +15,8 @@ from contract.documents.fields import FIELDS, properties
 from contract.documents.paths import lookup_clear
 from tests.waiting import WAIT_S
 from watcher.incidents.ids import iso
+from watcher.incidents.incident import Incident
+from watcher.incidents.page import Span, page
 from watcher.incidents.rules import MACHINE_FIELDS, MINUTE_MS, TARGET, Rules
 
 Document = dict[str, Any]
@@ -98,3 +100,14 @@ def stored(url: str, documents: Sequence[Document]) -> Iterator[tuple[Elasticsea
             yield es, index
         finally:
             es.options(ignore_status=404).indices.delete(index=index)
+
+
+def incidents_of(es: Elasticsearch, index: str, rules: Rules, span: Span) -> list[Incident]:
+    """Return the incidents of all pages."""
+    found: list[Incident] = []
+    after: int | None = 0
+    while after is not None:
+        part = page(es, index, rules, span, after=after)
+        found += part.incidents
+        after = part.after
+    return found

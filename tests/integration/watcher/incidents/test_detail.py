@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.conftest import ENGINES
 from tests.integration.watcher.incidents.alerts import HOUR_MS, START_MS, Document, alert, stored
-from tests.integration.watcher.incidents.test_incidents import ENGINES, RULES
+from tests.integration.watcher.incidents.test_incidents import RULES
 from watcher.incidents.detail import NO_VERDICT, detail
 from watcher.incidents.markdown import as_markdown
 from watcher.incidents.rules import MINUTE_MS

@@ -8,12 +8,14 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from contract.errors import InputError
+from tests.conftest import ENGINES
 from tests.integration.watcher.incidents.alerts import (
     HOUR_MS,
     START_MS,
     Document,
     alert,
     expected,
+    incidents_of,
     some_alerts,
     stored,
 )
@@ -24,11 +26,6 @@ from watcher.incidents.rules import MINUTE_MS, Rules
 
 RULES = Rules(targets=frozenset({"dos"}))
 DAY = Span(START_MS, START_MS + 24 * HOUR_MS)
-ENGINES = (
-    "embedded",
-    pytest.param("opensearch", marks=pytest.mark.opensearch),
-    pytest.param("elasticsearch", marks=pytest.mark.elasticsearch),
-)
 
 
 @pytest.fixture(params=ENGINES, scope="module")
@@ -37,17 +34,6 @@ def some(request: pytest.FixtureRequest) -> Iterator[tuple[Elasticsearch, str, l
     documents = some_alerts(seed=1, n=150 if request.param == "embedded" else 1_500)
     with stored(request.getfixturevalue(f"{request.param}_url"), documents) as (es, index):
         yield es, index, documents
-
-
-def all_of(es: Elasticsearch, index: str, rules: Rules, span: Span) -> list[Incident]:
-    """Return the incidents of all pages."""
-    found: list[Incident] = []
-    after: int | None = 0
-    while after is not None:
-        part = page(es, index, rules, span, after=after)
-        found += part.incidents
-        after = part.after
-    return found
 
 
 def as_expected(incident: Incident) -> tuple[str, str, str, int, int, int, float]:
@@ -63,7 +49,7 @@ def test_incidents_are_those_of_a_plain_implementation(
     """Key, family, first, last, number of alerts and risk; worst first."""
     es, index, documents = some
     rules = Rules(targets=RULES.targets, gap_ms=gap_min * MINUTE_MS)
-    found = all_of(es, index, rules, DAY)
+    found = incidents_of(es, index, rules, DAY)
     assert {as_expected(one) for one in found} == expected(documents, rules)
     assert len(found) == len({one.id for one in found})
     risks = [one.risk for one in page(es, index, rules, DAY).incidents]
@@ -73,7 +59,7 @@ def test_incidents_are_those_of_a_plain_implementation(
 def test_an_id_means_exactly_its_alerts(some: tuple[Elasticsearch, str, list[Document]]) -> None:
     """`events_of` matches as many alerts as the incident has, by any moment of it; keys hold any text."""
     es, index, _ = some
-    incidents = all_of(es, index, RULES, DAY)
+    incidents = incidents_of(es, index, RULES, DAY)
     fields = {one.key_field: one for one in incidents}
     assert set(fields) == {"destination.ip", "source.ip", "user.id", "host.name", "observer.name", ""}
     users = {one.key: one for one in incidents if one.key_field == "user.id"}
@@ -87,7 +73,7 @@ def test_an_id_means_exactly_its_alerts(some: tuple[Elasticsearch, str, list[Doc
 def test_every_alert_is_in_one_incident(some: tuple[Elasticsearch, str, list[Document]]) -> None:
     """The numbers of alerts add up, and so do verdicts and labels."""
     es, index, documents = some
-    incidents = all_of(es, index, RULES, DAY)
+    incidents = incidents_of(es, index, RULES, DAY)
     assert sum(one.events for one in incidents) == len(documents)
     assert all(one.verdicts.open == one.events for one in incidents)
     assert all(sum(label.events for label in one.labels) == one.events for one in incidents)

@@ -12,7 +12,8 @@ import pytest
 from contract.documents.feedback import FALSE_POSITIVE, TRUE_POSITIVE
 from tests.acceptance.commands import Terminal
 from tests.artifacts import HEALTHY, HOT, STRANGE, TURBINE, WORN, write_model
-from tests.integration.watcher.conftest import ENGINES, Place, event, on_two
+from tests.conftest import ENGINES
+from tests.integration.watcher.conftest import Place, event, on_two
 from tests.tasks import RECONSTRUCTION, write_task
 from watcher.verdicts.feedback import Verdict
 from watcher.verdicts.judge import judge

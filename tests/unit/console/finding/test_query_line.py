@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
 from console.finding.errors import QueryLineError
@@ -12,6 +14,7 @@ from console.finding.fields import Fields
 from console.finding.query_line import parse
 from console.panels.scope import asked, scope_of
 from contract.errors import InputError
+from kibana.panels.conditions import Is, kql
 from kibana.panels.declarations import EVENTS, WATCHERS
 from tests.unit.console.panel_samples import NOW_MS, contract, shown
 
@@ -33,6 +36,7 @@ def test_an_empty_line_has_no_query() -> None:
     [
         ("user: alpha", {"term": {"user.id": "alpha"}}),
         ('user.id: "a and (b)"', {"term": {"user.id": "a and (b)"}}),
+        ('user.id: "a\\tb\\\\n\\n"', {"term": {"user.id": "a\tb\\n\n"}}),
         ("user:al*", {"wildcard": {"user.id": {"value": "al*"}}}),
         ("user: a\\*b?", {"term": {"user.id": "a*b?"}}),
         ("user: \\?*", {"wildcard": {"user.id": {"value": "\\?*"}}}),
@@ -88,6 +92,12 @@ def test_an_empty_line_has_no_query() -> None:
 )
 def test_a_line_becomes_a_query(line: str, query: dict[str, Any]) -> None:
     assert read(line) == query
+
+
+@given(st.text(max_size=200))
+def test_a_condition_of_any_text_is_read_back(text: str) -> None:
+    """A link to the page of events has conditions as KQL."""
+    assert read(kql(Is("user.id", text))) == {"term": {"user.id": text}}
 
 
 def test_a_bare_word_looks_in_the_usual_fields_and_an_address_in_the_addresses_too() -> None:
